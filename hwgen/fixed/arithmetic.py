@@ -1,0 +1,177 @@
+"""Values to codes and codes to codes, exactly, in int64, over whole arrays."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hwgen.errors import InputError, TypeRangeError
+from hwgen.fixed.types import FixedType, IntArray, Overflow, Quantizer, Rounding
+
+_INT64_BITS = 63
+_FLOAT64_BITS = 53
+
+
+def value_of(code: IntArray, source: FixedType) -> NDArray[np.float64]:
+    """Return the values that codes stand for, in float64.
+
+    Args:
+        code: any shape; integers in units of ``2**-source.fraction``.
+    Raises:
+        TypeRangeError: a code needs more than the 53 bits of a float64.
+    """
+    code = np.asarray(code, dtype=np.int64)
+    values = code.astype(np.float64)
+    if code.size and (np.abs(values).max() >= 2.0**_INT64_BITS or (values.astype(np.int64) != code).any()):
+        raise TypeRangeError(f"a code of {source} needs more than 53 bits, so float64 cannot hold its value exactly.")
+    return np.ldexp(values, -source.fraction)
+
+
+def quantize(value: ArrayLike, quantizer: Quantizer) -> IntArray:
+    """Convert real values to codes, exactly as if computed on the rationals that the floats are.
+
+    Args:
+        value: any shape; finite floats, or integers below 2**53 in magnitude.
+    Returns:
+        Same shape; integers in units of ``2**-quantizer.type.fraction``.
+    Raises:
+        InputError: a value is NaN or infinite.
+        TypeRangeError: wrapping a value would need more than float64 holds.
+    """
+    given = np.asarray(value)
+    values = given.astype(np.float64)
+    if not np.isfinite(values).all():
+        raise InputError("values to quantize must be finite; found NaN or infinity.")
+    if given.dtype.kind in "iu" and given.size and np.abs(values).max() >= 2.0**_FLOAT64_BITS:
+        raise TypeRangeError("integer values to quantize must be below 2**53 in magnitude.")
+    with np.errstate(over="ignore", under="ignore"):
+        scaled = np.ldexp(values, quantizer.type.fraction)
+    # A non-zero value that underflows still rounds by its sign.
+    scaled = np.where((scaled == 0) & (values != 0), np.copysign(2.0**-1000, values), scaled)
+    rounded = _round_float(scaled, quantizer.rounding)
+    if quantizer.overflow is Overflow.WRAP:
+        if not np.isfinite(rounded).all():
+            raise TypeRangeError(f"a value is too large to be wrapped to {quantizer.type}.")
+        # The remainder of a float64 by a power of two is exact.
+        rounded = np.fmod(rounded, 2.0 ** min(quantizer.type.width, 64))
+        rounded = np.where(rounded >= 2.0**63, rounded - 2.0**64, rounded)
+        rounded = np.where(rounded < -(2.0**63), rounded + 2.0**64, rounded)
+        return _overflow(rounded.astype(np.int64), quantizer)
+    if quantizer.type.width > 62:
+        return _saturate_wide(rounded, quantizer)
+    # Beyond 2**62 a saturating mode only needs to know the side.
+    return _overflow(np.clip(rounded, -(2.0**62), 2.0**62).astype(np.int64), quantizer)
+
+
+def _saturate_wide(rounded: NDArray[np.float64], quantizer: Quantizer) -> IntArray:
+    """Saturate to types whose limits a float64 cannot hold exactly, one value at a time."""
+    integers = np.array([_clamp_far(x) for x in rounded.ravel()], dtype=object).reshape(rounded.shape)
+    low, high = quantizer.low, quantizer.high
+    outside = (integers > high) | (integers < quantizer.type.min_code)
+    clipped = np.clip(integers, low, high)
+    if quantizer.overflow is Overflow.SAT_ZERO:
+        clipped = np.where(outside, 0, clipped)
+    return clipped.astype(np.int64)
+
+
+def _clamp_far(value: float) -> int:
+    return int(max(min(value, 2.0**70), -(2.0**70)))
+
+
+def _round_float(scaled: NDArray[np.float64], rounding: Rounding) -> NDArray[np.float64]:
+    """Round to integers; floor and remainder of a float64 are exact, so ties are seen as they are."""
+    floor = np.floor(scaled)
+    with np.errstate(invalid="ignore"):
+        rest = np.where(np.isfinite(scaled), scaled - floor, 0.0)
+    match rounding:
+        case Rounding.TRN:
+            up = np.zeros(scaled.shape, dtype=bool)
+        case Rounding.TRN_ZERO:
+            up = (scaled < 0) & (rest > 0)
+        case Rounding.RND:
+            up = rest >= 0.5
+        case Rounding.RND_MIN_INF:
+            up = rest > 0.5
+        case Rounding.RND_ZERO:
+            up = (rest > 0.5) | ((rest == 0.5) & (scaled < 0))
+        case Rounding.RND_INF:
+            up = (rest > 0.5) | ((rest == 0.5) & (scaled > 0))
+        case Rounding.RND_CONV:
+            with np.errstate(invalid="ignore"):
+                odd = np.fmod(np.where(np.isfinite(floor), floor, 0.0), 2.0) != 0
+            up = (rest > 0.5) | ((rest == 0.5) & odd)
+    return floor + up
+
+
+def requantize(code: IntArray, source: FixedType, quantizer: Quantizer) -> IntArray:
+    """Convert codes of one type to codes of another: shift and round, then resolve overflow.
+
+    Args:
+        code: any shape; integers in units of ``2**-source.fraction``.
+    Returns:
+        Same shape; integers in units of ``2**-quantizer.type.fraction``.
+    Raises:
+        TypeRangeError: a left shift would not fit int64.
+    Source: AMD UG1399, quantization and overflow modes of ap_fixed.
+    """
+    code = np.asarray(code, dtype=np.int64)
+    shift = source.fraction - quantizer.type.fraction
+    if shift <= 0:
+        return _overflow(_shift_left(code, -shift, source, quantizer), quantizer)
+    return _overflow(_shift_right(code, shift, quantizer.rounding), quantizer)
+
+
+def _shift_left(code: IntArray, shift: int, source: FixedType, quantizer: Quantizer) -> IntArray:
+    if not code.size or not code.any():
+        return code
+    largest = max(int(code.max()), -int(code.min()) - 1)
+    if shift and largest.bit_length() + shift > _INT64_BITS:
+        raise TypeRangeError(
+            f"converting {source} to {quantizer} shifts a code of {largest.bit_length() + 1} bits left by {shift}, "
+            f"which does not fit int64; use types whose fractions are closer."
+        )
+    return code << shift
+
+
+def _shift_right(code: IntArray, shift: int, rounding: Rounding) -> IntArray:
+    if shift > _INT64_BITS - 1:
+        # Python integers: 2**shift itself does not fit int64.
+        wide = code.astype(object)
+        return _round_right(wide, shift, rounding).astype(np.int64)
+    return _round_right(code, shift, rounding).astype(np.int64)
+
+
+def _round_right(code: NDArray, shift: int, rounding: Rounding) -> NDArray:  # type: ignore[type-arg]  # int64 or object
+    floor = code >> shift
+    if rounding is Rounding.TRN:
+        return floor
+    rest = code - (floor << shift)
+    half = 1 << (shift - 1)
+    negative = code < 0
+    match rounding:
+        case Rounding.TRN_ZERO:
+            up = negative & (rest > 0)
+        case Rounding.RND:
+            up = rest >= half
+        case Rounding.RND_MIN_INF:
+            up = rest > half
+        case Rounding.RND_ZERO:
+            up = (rest > half) | ((rest == half) & negative)
+        case Rounding.RND_INF:
+            up = (rest > half) | ((rest == half) & ~negative)
+        case Rounding.RND_CONV:
+            up = (rest > half) | ((rest == half) & ((floor & 1) == 1))
+    return floor + up.astype(code.dtype)
+
+
+def _overflow(code: IntArray, quantizer: Quantizer) -> IntArray:
+    """Bring codes into the range of ``quantizer.type``."""
+    target = quantizer.type
+    match quantizer.overflow:
+        case Overflow.WRAP:
+            if not target.signed:
+                return code & target.max_code
+            unused = 64 - target.width  # shifting out the high bits and back extends the sign
+            return (code << unused) >> unused
+        case Overflow.SAT | Overflow.SAT_SYM:
+            return np.clip(code, quantizer.low, quantizer.high)
+        case Overflow.SAT_ZERO:
+            return np.where((code < target.min_code) | (code > target.max_code), 0, code)

@@ -1,0 +1,31 @@
+"""The intermediate representation: a Network of exact integer layers, its invariants, text form and JSON form."""
+
+from hwgen.ir.check import check_network
+from hwgen.ir.json_form import network_from_json, network_to_json
+from hwgen.ir.layers import Conv, Dense, Layer, MaxPool, Relu, Requantize, Reshape, StepFunction
+from hwgen.ir.network import Exactness, Input, Network
+from hwgen.ir.ranges import Interval, value_ranges
+from hwgen.ir.tensor import SparseTensor, Value
+from hwgen.ir.text_form import network_text
+
+__all__ = [
+    "Conv",
+    "Dense",
+    "Exactness",
+    "Input",
+    "Interval",
+    "Layer",
+    "MaxPool",
+    "Network",
+    "Relu",
+    "Requantize",
+    "Reshape",
+    "SparseTensor",
+    "StepFunction",
+    "Value",
+    "check_network",
+    "network_from_json",
+    "network_text",
+    "network_to_json",
+    "value_ranges",
+]

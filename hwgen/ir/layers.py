@@ -1,0 +1,164 @@
+"""The layers of a Network: one frozen dataclass each, arithmetic on integer codes, exact.
+
+Every layer reads one value (``input``, by name) and defines one (``output``). Nothing rounds or saturates except
+``Requantize`` and ``StepFunction``; everything else is exact and its output type holds every reachable code.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwgen.errors import NetworkError
+from hwgen.fixed import IntArray, Overflow, Quantizer, Rounding
+from hwgen.ir.tensor import SparseTensor, Value, read_only
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dense:
+    """``output[j] = sum_i input[i] * weight[i, j] + bias[j]``, exact.
+
+    Attributes:
+        weight: (inputs, outputs); ``weight.type.fraction + input.type.fraction == output.type.fraction``.
+        bias: (outputs,) int64 in units of the output's LSB.
+    """
+
+    name: str
+    input: str
+    output: Value
+    weight: SparseTensor
+    bias: IntArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bias", read_only(self.bias))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Conv:
+    """A convolution over one or two spatial axes (cross-correlation, as in Keras), exact.
+
+    Attributes:
+        weight: (kernel..., input channels, output channels); fractions add up as in ``Dense``.
+        bias: (output channels,) int64 in units of the output's LSB.
+        strides: one a spatial axis.
+        padding: zeros (before, after), one pair a spatial axis.
+        dilation: one a spatial axis.
+    """
+
+    name: str
+    input: str
+    output: Value
+    weight: SparseTensor
+    bias: IntArray
+    strides: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    dilation: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bias", read_only(self.bias))
+
+
+@dataclass(frozen=True, slots=True)
+class MaxPool:
+    """The maximum over a window of each channel; padded positions never win.
+
+    Attributes:
+        window: one a spatial axis.
+        strides: one a spatial axis.
+        padding: positions (before, after) that take no part, one pair a spatial axis.
+    """
+
+    name: str
+    input: str
+    output: Value
+    window: tuple[int, ...]
+    strides: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reshape:
+    """The same codes in the same C order under another shape; wires only."""
+
+    name: str
+    input: str
+    output: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Relu:
+    """``max(input, 0)``; same fraction, exact."""
+
+    name: str
+    input: str
+    output: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Requantize:
+    """Shift, round and resolve overflow: the step function of an ``ap_fixed`` assignment."""
+
+    name: str
+    input: str
+    output: Value
+    rounding: Rounding
+    overflow: Overflow
+
+    @property
+    def quantizer(self) -> Quantizer:
+        return Quantizer(self.output.type, self.rounding, self.overflow)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepFunction:
+    """A monotone step function of the input code, one for each channel (last axis) or one for all.
+
+    ``output = levels[c, k]`` where k of the thresholds ``thresholds[c]`` are at most the input.
+
+    Attributes:
+        thresholds: (channels or 1, steps) int64, ascending along the steps; a threshold that the input's range never
+            reaches is ``2**62``.
+        levels: (channels or 1, steps + 1) int64 output codes, monotone along the steps.
+        origin: what the function computes, for people: for example "scale, batch norm, quantized_relu(6,0)".
+    """
+
+    name: str
+    input: str
+    output: Value
+    thresholds: IntArray
+    levels: IntArray
+    origin: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "thresholds", read_only(self.thresholds))
+        object.__setattr__(self, "levels", read_only(self.levels))
+        if self.thresholds.ndim != 2 or self.levels.shape != (self.thresholds.shape[0], self.thresholds.shape[1] + 1):
+            raise NetworkError(
+                f"layer {self.name!r}: a step function has one level more than thresholds in each channel; "
+                f"got shapes {self.thresholds.shape} and {self.levels.shape}."
+            )
+
+
+Layer = Dense | Conv | MaxPool | Reshape | Relu | Requantize | StepFunction
+
+
+def output_length(size: int, window: int, stride: int, padding: tuple[int, int], dilation: int = 1) -> int:
+    """Positions of a sliding window along one axis."""
+    reach = (window - 1) * dilation + 1
+    return (size + padding[0] + padding[1] - reach) // stride + 1
+
+
+def step_codes(layer: StepFunction, code: IntArray) -> IntArray:
+    """Evaluate a step function by its definition.
+
+    Args:
+        code: (..., channels) int64.
+    """
+    channels = layer.thresholds.shape[0]
+    result = np.empty(code.shape, dtype=np.int64)
+    if channels == 1:
+        result[...] = layer.levels[0][np.searchsorted(layer.thresholds[0], code, side="right")]
+        return result
+    for c in range(channels):
+        column = code[..., c]
+        result[..., c] = layer.levels[c][np.searchsorted(layer.thresholds[c], column, side="right")]
+    return result

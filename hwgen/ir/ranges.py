@@ -1,0 +1,144 @@
+"""Exact intervals of every value: what each channel can reach, given the types of the inputs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+import numpy as np
+
+from hwgen.errors import TypeRangeError
+from hwgen.fixed import IntArray, requantize
+from hwgen.ir.layers import Conv, Dense, Layer, MaxPool, Relu, Requantize, Reshape, StepFunction, step_codes
+from hwgen.ir.network import Network
+from hwgen.ir.tensor import SparseTensor, Value
+
+CODE_BITS = 62  # a code, and every partial sum on the way to it, stays below 2**62 in magnitude
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Interval:
+    """Lowest and highest code of each channel.
+
+    Attributes:
+        low: (channels,) int64: the last axis of the value, every position included.
+        high: same shape.
+    """
+
+    low: IntArray
+    high: IntArray
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Lowest and highest code over all channels."""
+        return int(self.low.min()), int(self.high.max())
+
+
+def value_ranges(network: Network) -> Mapping[str, Interval]:
+    """The interval of every value, by interval arithmetic from the input types.
+
+    Raises:
+        TypeRangeError: a sum may need more than 62 bits.
+    """
+    ranges: dict[str, Interval] = {}
+    for source in network.inputs:
+        ranges[source.value.name] = input_interval(source.value)
+    for layer in network.layers:
+        ranges[layer.output.name] = layer_interval(layer, network.value(layer.input), ranges[layer.input])
+    return ranges
+
+
+def input_interval(value: Value) -> Interval:
+    """Every code of the type, in every channel."""
+    channels = value.shape[-1]
+    return Interval(
+        np.full(channels, value.type.min_code, dtype=np.int64), np.full(channels, value.type.max_code, dtype=np.int64)
+    )
+
+
+def layer_interval(layer: Layer, source: Value, given: Interval) -> Interval:
+    """The interval of a layer's output, from the value it reads and that value's interval."""
+    match layer:
+        case Dense():
+            return sum_interval(layer.name, layer.weight, layer.bias, given)
+        case Conv():
+            padded = any(before or after for before, after in layer.padding)
+            low = np.minimum(given.low, 0) if padded else given.low
+            high = np.maximum(given.high, 0) if padded else given.high
+            positions = layer.weight.size // (layer.weight.shape[-1] * layer.weight.shape[-2])
+            window = Interval(np.tile(low, positions), np.tile(high, positions))
+            return sum_interval(layer.name, _as_matrix(layer.weight), layer.bias, window)
+        case MaxPool():
+            return given
+        case Reshape():
+            return _reshaped(source, layer.output, given)
+        case Relu():
+            return Interval(np.maximum(given.low, 0), np.maximum(given.high, 0))
+        case Requantize():
+            return _requantized(layer, source, given)
+        case StepFunction():
+            ends = np.sort(np.stack([step_codes(layer, given.low), step_codes(layer, given.high)]), axis=0)
+            return Interval(ends[0], ends[1])
+        case _:
+            assert_never(layer)
+
+
+def _as_matrix(weight: SparseTensor) -> SparseTensor:
+    outputs = weight.shape[-1]
+    return SparseTensor((weight.size // outputs, outputs), weight.type, weight.index, weight.code)
+
+
+def sum_interval(name: str, weight: SparseTensor, bias: IntArray, given: Interval) -> Interval:
+    """Interval of ``input @ weight + bias`` for a sparse (inputs, outputs) weight.
+
+    Raises:
+        TypeRangeError: magnitudes add up to more than 62 bits, so that a partial sum could overflow.
+    """
+    row, column = np.divmod(weight.index, weight.shape[1])
+    magnitude = np.maximum(np.abs(given.low.astype(np.float64)), np.abs(given.high.astype(np.float64)))
+    total = np.abs(bias.astype(np.float64))
+    np.add.at(total, column, np.abs(weight.code.astype(np.float64)) * magnitude[row])
+    if total.size and total.max() >= 2.0**CODE_BITS * 0.999:
+        raise TypeRangeError(
+            f"layer {name!r}: its sums need {int(np.ceil(np.log2(total.max()))) + 1} bits and hwgen computes in at most "
+            f"{CODE_BITS}; use fewer bits in its inputs, weights or scales."
+        )
+    at_low, at_high = weight.code * given.low[row], weight.code * given.high[row]
+    low, high = bias.copy(), bias.copy()
+    np.add.at(low, column, np.minimum(at_low, at_high))
+    np.add.at(high, column, np.maximum(at_low, at_high))
+    return Interval(low, high)
+
+
+def _reshaped(source: Value, output: Value, given: Interval) -> Interval:
+    """Per-channel intervals follow their channel to wherever the reshape puts it."""
+    repeats = source.size // source.shape[-1]
+    per_code_low, per_code_high = np.tile(given.low, repeats), np.tile(given.high, repeats)
+    channels = output.shape[-1]
+    return Interval(per_code_low.reshape(-1, channels).min(axis=0), per_code_high.reshape(-1, channels).max(axis=0))
+
+
+def _requantized(layer: Requantize, source: Value, given: Interval) -> Interval:
+    """Ends map to ends as long as the overflow mode keeps order; otherwise anything the type holds can come out."""
+    quantizer = layer.quantizer
+    rounded_low = requantize(given.low, source.type, quantizer)
+    rounded_high = requantize(given.high, source.type, quantizer)
+    if layer.overflow.value in ("SAT", "SAT_SYM"):
+        return Interval(rounded_low, rounded_high)
+    # WRAP and SAT_ZERO keep order only where nothing overflows.
+    exact = _without_overflow(layer, source, given)
+    low = np.where(exact, rounded_low, quantizer.low)
+    high = np.where(exact, rounded_high, quantizer.high)
+    return Interval(low, high)
+
+
+def _without_overflow(layer: Requantize, source: Value, given: Interval) -> np.ndarray:
+    """Per channel: whether rounding alone already lands inside the output type."""
+    fraction = layer.output.type.fraction
+    shift = source.type.fraction - fraction
+    inside = []
+    for low, high in zip(given.low.tolist(), given.high.tolist(), strict=True):
+        # One code of margin on either side covers every rounding mode.
+        scaled_low = (low >> shift) - 1 if shift > 0 else low << -shift
+        scaled_high = (high >> shift) + 1 if shift > 0 else high << -shift
+        inside.append(layer.output.type.holds(scaled_low, scaled_high))
+    return np.array(inside, dtype=bool)
