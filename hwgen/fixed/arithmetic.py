@@ -16,13 +16,17 @@ def value_of(code: IntArray, source: FixedType) -> NDArray[np.float64]:
     Args:
         code: any shape; integers in units of ``2**-source.fraction``.
     Raises:
-        TypeRangeError: a code needs more than the 53 bits of a float64.
+        TypeRangeError: a value needs more than a float64's 53 bits or its exponent.
     """
     code = np.asarray(code, dtype=np.int64)
     values = code.astype(np.float64)
-    if code.size and (np.abs(values).max() >= 2.0**_INT64_BITS or (values.astype(np.int64) != code).any()):
+    if (values >= 2.0**_INT64_BITS).any() or (values.astype(np.int64) != code).any():
         raise TypeRangeError(f"a code of {source} needs more than 53 bits, so float64 cannot hold its value exactly.")
-    return np.ldexp(values, -source.fraction)
+    with np.errstate(over="ignore"):
+        scaled = np.ldexp(values, -source.fraction)
+    if not np.isfinite(scaled).all():
+        raise TypeRangeError(f"a code of {source} stands for a value too large for float64.")
+    return scaled
 
 
 def quantize(value: ArrayLike, quantizer: Quantizer) -> IntArray:
@@ -77,28 +81,33 @@ def _clamp_far(value: float) -> int:
 
 
 def _round_float(scaled: NDArray[np.float64], rounding: Rounding) -> NDArray[np.float64]:
-    """Round to integers; floor and remainder of a float64 are exact, so ties are seen as they are."""
-    floor = np.floor(scaled)
+    """Round to integers by magnitude: whole part and remainder of a non-negative float64 are exact.
+
+    The remainder above the floor of a small negative value would not be: -0.49999999999999994 + 1 rounds to one half.
+    """
+    size = np.abs(scaled)
+    whole = np.floor(size)
     with np.errstate(invalid="ignore"):
-        rest = np.where(np.isfinite(scaled), scaled - floor, 0.0)
+        rest = np.where(np.isfinite(size), size - whole, 0.0)
+        odd = np.where(np.isfinite(whole), np.fmod(whole, 2.0), 0.0) != 0
+    negative = scaled < 0
+    more, tie = rest > 0.5, rest == 0.5
     match rounding:
         case Rounding.TRN:
-            up = np.zeros(scaled.shape, dtype=bool)
+            away = negative & (rest > 0)
         case Rounding.TRN_ZERO:
-            up = (scaled < 0) & (rest > 0)
+            away = np.zeros(scaled.shape, dtype=bool)
         case Rounding.RND:
-            up = rest >= 0.5
+            away = more | (tie & ~negative)
         case Rounding.RND_MIN_INF:
-            up = rest > 0.5
+            away = more | (tie & negative)
         case Rounding.RND_ZERO:
-            up = (rest > 0.5) | ((rest == 0.5) & (scaled < 0))
+            away = more
         case Rounding.RND_INF:
-            up = (rest > 0.5) | ((rest == 0.5) & (scaled > 0))
+            away = more | tie
         case Rounding.RND_CONV:
-            with np.errstate(invalid="ignore"):
-                odd = np.fmod(np.where(np.isfinite(floor), floor, 0.0), 2.0) != 0
-            up = (rest > 0.5) | ((rest == 0.5) & odd)
-    return floor + up
+            away = more | (tie & odd)
+    return np.copysign(whole + away, scaled)
 
 
 def requantize(code: IntArray, source: FixedType, quantizer: Quantizer) -> IntArray:
@@ -133,9 +142,9 @@ def _shift_left(code: IntArray, shift: int, source: FixedType, quantizer: Quanti
 
 def _shift_right(code: IntArray, shift: int, rounding: Rounding) -> IntArray:
     if shift > _INT64_BITS - 1:
-        # Python integers: 2**shift itself does not fit int64.
-        wide = code.astype(object)
-        return _round_right(wide, shift, rounding).astype(np.int64)
+        # Python integers: 2**shift itself does not fit int64. One axis, because NumPy unwraps a 0-d object array.
+        wide = code.astype(object).reshape(-1)
+        return _round_right(wide, shift, rounding).astype(np.int64).reshape(code.shape)
     return _round_right(code, shift, rounding).astype(np.int64)
 
 

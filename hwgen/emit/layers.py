@@ -1,0 +1,239 @@
+"""Layers as views: dataclasses of finished strings, one for each template in ``templates/hls/layers/``."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import assert_never
+
+from hwgen.emit.cpp import literal
+from hwgen.emit.kernel import Kernel, kernel
+from hwgen.emit.liveness import Live
+from hwgen.emit.names import Names
+from hwgen.emit.steps import Comparators, ScaledSteps, step_form
+from hwgen.emit.strategy import Strategy
+from hwgen.emit.sums import layer_sums
+from hwgen.errors import UnsupportedError
+from hwgen.ir import Conv, Dense, Interval, MaxPool, Relu, Requantize, StepFunction, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """A layer's function and the arrays that it reads and writes.
+
+    Attributes:
+        title: what the layer is, for the comment above it.
+        function: its C++ name.
+        x_type: element type of the array that it reads; ``x_size`` elements.
+        y_type: element type of the array that it writes; ``y_size`` elements.
+        inputs: codes that a layer's sums read at one position; ``outputs`` how many sums there are.
+    """
+
+    title: str
+    function: str
+    x_type: str
+    x_size: int
+    y_type: str
+    y_size: int
+    inputs: int
+    outputs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Geometry of a window that slides over rows and columns; one spatial axis is one row."""
+
+    rows: int
+    columns: int
+    channels: int
+    out_rows: int
+    out_columns: int
+    out_channels: int
+    window_rows: int
+    window_columns: int
+    stride_rows: int
+    stride_columns: int
+    dilation_rows: int
+    dilation_columns: int
+    padding_top: int
+    padding_left: int
+    window_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class DenseView:
+    template = "dense"
+    name: str
+    ports: Ports
+    kernel: Kernel
+    kernel_function: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConvView:
+    template = "conv"
+    name: str
+    ports: Ports
+    kernel: Kernel
+    kernel_function: str
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class MaxPoolView:
+    template = "max_pool"
+    name: str
+    ports: Ports
+    window: Window
+    lowest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReluView:
+    template = "relu"
+    name: str
+    ports: Ports
+    channels: int
+    positions: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequantizeView:
+    """``fraction`` is that of the codes read; ``type`` the ap_fixed whose assignment quantizes."""
+
+    template = "requantize"
+    name: str
+    ports: Ports
+    channels: int
+    positions: int
+    fraction: int
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledStepsView:
+    template = "scaled_steps"
+    name: str
+    ports: Ports
+    channels: int
+    positions: int
+    form: ScaledSteps
+
+
+@dataclass(frozen=True, slots=True)
+class ComparatorsView:
+    template = "comparators"
+    name: str
+    ports: Ports
+    channels: int
+    positions: int
+    form: Comparators
+
+
+ComputingLayer = Dense | Conv | MaxPool | Relu | Requantize | StepFunction  # a Reshape is wires
+LayerView = DenseView | ConvView | MaxPoolView | ReluView | RequantizeView | ScaledStepsView | ComparatorsView
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a layer's text depends on besides the layer.
+
+    Attributes:
+        source: the value it reads.
+        given: that value's interval.
+        live: (output size,) which of its codes anything reads.
+        value_type: C++ name of the output's fixed-point type.
+    """
+
+    source: Value
+    given: Interval
+    live: Live
+    value_type: str
+    strategy: Strategy
+    names: Names
+
+
+def layer_view(layer: ComputingLayer, ports: Ports, around: Surroundings) -> LayerView:
+    """Everything that a layer's template needs.
+
+    Raises:
+        UnsupportedError: a pool over more than two spatial axes.
+    """
+    channels = around.source.shape[-1]
+    positions = around.source.size // channels
+    match layer:
+        case Dense():
+            sums = layer_sums(layer, around.given, around.live)
+            written = kernel(layer.name, sums, around.strategy, around.names)
+            return DenseView(layer.name, ports, written, around.names.take(f"{layer.name}_sums"))
+        case Conv():
+            live = around.live.reshape(-1, layer.output.shape[-1]).any(axis=0)
+            written = kernel(layer.name, layer_sums(layer, around.given, live), around.strategy, around.names)
+            name = around.names.take(f"{layer.name}_sums")
+            return ConvView(layer.name, ports, written, name, _conv_window(layer, around.source))
+        case MaxPool():
+            return MaxPoolView(layer.name, ports, _pool_window(layer, around.source), literal(around.given.bounds[0]))
+        case Relu():
+            return ReluView(layer.name, ports, channels, positions)
+        case Requantize():
+            return RequantizeView(layer.name, ports, channels, positions, around.source.type.fraction, around.value_type)
+        case StepFunction():
+            form = step_form(layer, around.given, around.names)
+            if isinstance(form, ScaledSteps):
+                return ScaledStepsView(layer.name, ports, channels, positions, form)
+            return ComparatorsView(layer.name, ports, channels, positions, form)
+        case _:
+            assert_never(layer)
+
+
+def _rows_and_columns(sizes: tuple[int, ...], missing: int) -> tuple[int, int]:
+    """Two sizes, the last ones given, with ``missing`` for axes that are not there."""
+    filled = (missing, missing, *sizes)
+    return filled[-2], filled[-1]
+
+
+def _conv_window(layer: Conv, source: Value) -> Window:
+    return _window(
+        source, layer.output, layer.weight.shape[:-2], layer.strides, layer.dilation, layer.padding,
+        prod(layer.weight.shape[:-1]),
+    )  # fmt: skip
+
+
+def _pool_window(layer: MaxPool, source: Value) -> Window:
+    if len(layer.window) > 2:
+        raise UnsupportedError(
+            f"layer {layer.name!r}: C++ is written for pools over one or two spatial axes, this one has {len(layer.window)}."
+        )
+    return _window(source, layer.output, layer.window, layer.strides, (), layer.padding, prod(layer.window))
+
+
+def _window(
+    source: Value,
+    output: Value,
+    window: tuple[int, ...],
+    strides: tuple[int, ...],
+    dilation: tuple[int, ...],
+    padding: tuple[tuple[int, int], ...],
+    size: int,
+) -> Window:
+    rows, columns = _rows_and_columns(source.shape[:-1], 1)
+    out_rows, out_columns = _rows_and_columns(output.shape[:-1], 1)
+    window_rows, window_columns = _rows_and_columns(window, 1)
+    stride_rows, stride_columns = _rows_and_columns(strides, 1)
+    dilation_rows, dilation_columns = _rows_and_columns(dilation, 1)
+    top, left = _rows_and_columns(tuple(before for before, _ in padding), 0)
+    return Window(
+        rows=rows,
+        columns=columns,
+        channels=source.shape[-1],
+        out_rows=out_rows,
+        out_columns=out_columns,
+        out_channels=output.shape[-1],
+        window_rows=window_rows,
+        window_columns=window_columns,
+        stride_rows=stride_rows,
+        stride_columns=stride_columns,
+        dilation_rows=dilation_rows,
+        dilation_columns=dilation_columns,
+        padding_top=top,
+        padding_left=left,
+        window_size=size,
+    )

@@ -1,0 +1,31 @@
+"""Jinja, set up once: a template that names something its view lacks is an error, and whitespace is as written."""
+
+from functools import cache
+from importlib.metadata import version
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from hwgen.resources import data_folder
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(data_folder("templates") / "hls"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.globals["version"] = version("hwgen")
+    return environment
+
+
+def render(template: str, **view: object) -> str:
+    """Fill one template of ``templates/hls/``."""
+    return _environment().get_template(template).render(**view)
+
+
+def static_text(name: str) -> str:
+    """A file of ``templates/hls/`` that is copied as it is."""
+    return (data_folder("templates") / "hls" / name).read_text()

@@ -1,0 +1,147 @@
+"""How a ``StepFunction`` is computed: multiply, add, shift where that is proven exact, else comparators."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hwgen.emit.cpp import integer_type, literal
+from hwgen.emit.names import Names
+from hwgen.fixed.step import MultiplyAddShift, multiply_add_shift
+from hwgen.ir import Interval, StepFunction
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A constant array; ``rows`` are the finished text between its braces, a line each."""
+
+    name: str
+    type: str
+    size: str
+    rows: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledSteps:
+    """``clip((x * multiplier + addend) >> shift, low, high)``.
+
+    Attributes:
+        index: "channel", or "0" where all channels share one form.
+        scaled_type: holds ``x * multiplier + addend``; ``level_type`` holds it shifted.
+    """
+
+    multiplier: Table
+    addend: Table
+    low: Table
+    high: Table
+    index: str
+    shift: int
+    scaled_type: str
+    level_type: str
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return (self.multiplier, self.addend, self.low, self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparators:
+    """The level behind the last threshold that the input reaches."""
+
+    threshold: Table
+    level: Table
+    index: str
+    steps: int
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return (self.threshold, self.level)
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """One channel: only the thresholds that its interval reaches."""
+
+    low: int
+    high: int
+    thresholds: tuple[int, ...]
+    levels: tuple[int, ...]
+
+
+def step_form(layer: StepFunction, given: Interval, names: Names) -> ScaledSteps | Comparators:
+    """Choose how to compute a step function.
+
+    Args:
+        given: interval of the value that it reads.
+    """
+    channels = _channels(layer, given)
+    forms = [multiply_add_shift(c.thresholds, c.levels, c.low, c.high) for c in channels]
+    index = "channel" if len(channels) > 1 else "0"
+    found = [form for form in forms if form is not None]
+    if len(found) == len(forms):
+        return _scaled(layer.name, channels, found, index, names)
+    return _comparators(layer.name, channels, index, names)
+
+
+def _channels(layer: StepFunction, given: Interval) -> list[_Steps]:
+    shared = layer.thresholds.shape[0] == 1
+    ends = [given.bounds] if shared else list(zip(given.low.tolist(), given.high.tolist(), strict=True))
+    channels = []
+    for c, (low, high) in enumerate(ends):
+        thresholds, levels = layer.thresholds[c].tolist(), layer.levels[c].tolist()
+        passed = sum(t <= low for t in thresholds)
+        reached = sum(t <= high for t in thresholds)
+        channels.append(
+            _Steps(low, high, tuple(thresholds[passed:reached]), tuple(levels[passed : reached + 1]))
+        )
+    return channels
+
+
+def _scaled(
+    layer: str, channels: Sequence[_Steps], forms: Sequence[MultiplyAddShift], index: str, names: Names
+) -> ScaledSteps:
+    # The same shift in all channels, so that it is a constant of the loop: trailing zeros cost nothing.
+    shift = max(form.shift for form in forms)
+    multipliers = [form.multiplier << (shift - form.shift) for form in forms]
+    addends = [form.addend << (shift - form.shift) for form in forms]
+    ends = [
+        end * multiplier + addend
+        for c, multiplier, addend in zip(channels, multipliers, addends, strict=True)
+        for end in (c.low, c.high, 0)
+    ]
+    return ScaledSteps(
+        multiplier=_row(names.take(f"{layer}_multiplier"), multipliers),
+        addend=_row(names.take(f"{layer}_addend"), addends),
+        low=_row(names.take(f"{layer}_low"), [form.low for form in forms]),
+        high=_row(names.take(f"{layer}_high"), [form.high for form in forms]),
+        index=index,
+        shift=shift,
+        scaled_type=integer_type(min(ends), max(ends)),
+        level_type=integer_type(min(ends) >> shift, max(ends) >> shift),
+    )
+
+
+def _comparators(layer: str, channels: Sequence[_Steps], index: str, names: Names) -> Comparators:
+    steps = max(len(c.thresholds) for c in channels)
+    # Beyond the interval of its channel a threshold is never reached.
+    thresholds = [[*c.thresholds, *[c.high + 1] * (steps - len(c.thresholds))] for c in channels]
+    levels = [[*c.levels, *[c.levels[-1]] * (steps + 1 - len(c.levels))] for c in channels]
+    return Comparators(
+        threshold=_rows(names.take(f"{layer}_threshold"), thresholds),
+        level=_rows(names.take(f"{layer}_level"), levels),
+        index=index,
+        steps=steps,
+    )
+
+
+def _row(name: str, numbers: Sequence[int]) -> Table:
+    kind = integer_type(min(0, *numbers), max(0, *numbers))
+    return Table(name, kind, f"[{len(numbers)}]", (_comma(numbers),))
+
+
+def _rows(name: str, numbers: Sequence[Sequence[int]]) -> Table:
+    flat = [number for row in numbers for number in row]
+    kind = integer_type(min(0, *flat), max(0, *flat))
+    return Table(name, kind, f"[{len(numbers)}][{len(numbers[0])}]", tuple(f"{{{_comma(row)}}}," for row in numbers))
+
+
+def _comma(numbers: Sequence[int]) -> str:
+    return ", ".join(literal(number) for number in numbers)

@@ -1,0 +1,147 @@
+"""Exact affine functions with one square root, channel by channel, and the step functions that they compose to.
+
+Batch normalization is ``(x - mean) * gamma / sqrt(variance + epsilon) + beta``: rational but for one square root. Whether
+such a value reaches a threshold is decided exactly, by comparing squares, so the integer thresholds of the composed step
+function are the true ones and not a rounding of them.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import isqrt
+
+import numpy as np
+
+from hwgen.fixed import IntArray
+from hwgen.frontend.activations import RealStep, Threshold
+
+NEVER = 1 << 62  # a threshold that no code reaches
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """``y = (slope * x + shift) / sqrt(root) + offset`` for one channel; ``root`` is 1 or no rational square."""
+
+    slope: Fraction
+    shift: Fraction
+    root: Fraction
+    offset: Fraction
+
+    @classmethod
+    def linear(cls, slope: Fraction, offset: Fraction = Fraction(0)) -> "Affine":
+        return cls(slope, Fraction(0), Fraction(1), offset)
+
+    @property
+    def rational(self) -> bool:
+        return self.root == 1
+
+    def scaled_input(self, factor: Fraction, offset: Fraction = Fraction(0)) -> "Affine":
+        """The same function of x where the old input is ``factor * x + offset``."""
+        return Affine(self.slope * factor, self.shift + self.slope * offset, self.root, self.offset)
+
+    def normalized(self, gamma: Fraction, beta: Fraction, mean: Fraction, variance: Fraction) -> "Affine":
+        """Batch normalization after this function, which must be rational; ``variance`` includes epsilon."""
+        assert self.rational
+        slope, constant = self.slope, self.shift + self.offset
+        root = rational_root(variance)
+        if root is not None:
+            return Affine.linear(gamma * slope / root, gamma * (constant - mean) / root + beta)
+        return Affine(gamma * slope, gamma * (constant - mean), variance, beta)
+
+    def reaches(self, x: int, threshold: Threshold) -> bool:
+        """Whether ``y(x)`` is at (or, if strict, above) the threshold: decided exactly."""
+        left = self.slope * x + self.shift
+        right = threshold.at - self.offset
+        if self.root == 1:
+            return left > right if threshold.strict else left >= right
+        return _at_least_root(left, right, self.root, threshold.strict)
+
+
+def _at_least_root(left: Fraction, right: Fraction, root: Fraction, strict: bool) -> bool:
+    """``left >= right * sqrt(root)`` (or ``>``), by signs and squares."""
+    if (left >= 0) != (right >= 0):
+        return left >= 0
+    left_square, right_square = left * left, right * right * root
+    if left_square == right_square:
+        return not strict
+    return (left_square > right_square) == (left >= 0)
+
+
+def rational_root(value: Fraction) -> Fraction | None:
+    """The square root of a positive rational if it is rational, else None."""
+    numerator, denominator = isqrt(value.numerator), isqrt(value.denominator)
+    if numerator * numerator == value.numerator and denominator * denominator == value.denominator:
+        return Fraction(numerator, denominator)
+    return None
+
+
+def root_estimate(value: Fraction) -> Fraction:
+    """sqrt(value) to about 2**-80 relative."""
+    shift = max(0, 160 - value.numerator.bit_length() - value.denominator.bit_length()) + 2
+    return Fraction(isqrt((value.numerator * value.denominator) << (2 * shift)), value.denominator << shift)
+
+
+def first_reaching(function: Affine, threshold: Threshold) -> int:
+    """The smallest integer x for which an ascending function reaches the threshold."""
+    right = threshold.at - function.offset
+    if function.root != 1:
+        right *= root_estimate(function.root)
+    guess = (right - function.shift) / function.slope
+    x = -((-guess.numerator) // guess.denominator)
+    while not function.reaches(x, threshold):
+        x += 1
+    while function.reaches(x - 1, threshold):
+        x -= 1
+    return x
+
+
+def integer_steps(
+    functions: list[Affine], step: RealStep, low: list[int], high: list[int]
+) -> tuple[IntArray, IntArray]:
+    """Compose affine functions of an integer code with a step function of a real number.
+
+    Args:
+        functions: one a channel.
+        step: what follows.
+        low: lowest code of each channel.
+        high: highest code of each channel.
+    Returns:
+        Thresholds (channels, steps) and levels (channels, steps + 1) as ``hwgen.ir.StepFunction`` wants them; equal
+        channels are reduced to one.
+    """
+    rows = [_channel_steps(f, step, a, b) for f, a, b in zip(functions, low, high, strict=True)]
+    width = max(len(thresholds) for thresholds, _ in rows)
+    thresholds = np.full((len(rows), width), NEVER, dtype=np.int64)
+    levels = np.empty((len(rows), width + 1), dtype=np.int64)
+    for channel, (at, values) in enumerate(rows):
+        thresholds[channel, : len(at)] = at
+        levels[channel, : len(values)] = values
+        levels[channel, len(values) :] = values[-1]
+    if (thresholds == thresholds[:1]).all() and (levels == levels[:1]).all():
+        return thresholds[:1], levels[:1]
+    return thresholds, levels
+
+
+def _channel_steps(function: Affine, step: RealStep, low: int, high: int) -> tuple[list[int], list[int]]:
+    """Only the thresholds that codes from low to high can cross."""
+    if function.slope == 0:
+        return [], [step.level(_passed(function, step, 0))]
+    at_low, at_high = _passed(function, step, low), _passed(function, step, high)
+    if at_low <= at_high:
+        thresholds = [first_reaching(function, step.threshold(k)) for k in range(at_low, at_high)]
+        return thresholds, [step.level(k) for k in range(at_low, at_high + 1)]
+    # Descending: the function of -x ascends; x falls below a level one code after it last reaches it.
+    mirrored = function.scaled_input(Fraction(-1))
+    falls = [1 - first_reaching(mirrored, step.threshold(k)) for k in reversed(range(at_high, at_low))]
+    return falls, [step.level(k) for k in reversed(range(at_high, at_low + 1))]
+
+
+def _passed(function: Affine, step: RealStep, x: int) -> int:
+    """How many thresholds the value at x has reached, by bisection."""
+    low, high = 0, step.steps
+    while low < high:
+        middle = (low + high) // 2
+        if function.reaches(x, step.threshold(middle)):
+            low = middle + 1
+        else:
+            high = middle
+    return low

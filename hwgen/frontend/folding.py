@@ -1,0 +1,170 @@
+"""Batch normalization: its parameters as exact rationals, and its folding into a kernel before quantization."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.errors import UnsupportedError
+from hwgen.fixed import IntArray, Overflow
+from hwgen.frontend.affine import root_estimate
+from hwgen.frontend.graph import Node
+from hwgen.frontend.parameters import (
+    QuantizedTensor,
+    bits_quantizer,
+    parameter_values,
+    quantize_parameter,
+    trainable,
+)
+from hwgen.frontend.quantizer_config import QuantizedBits, QuantizerConfig
+from hwgen.frontend.specs import BatchNormSpec, ConvSpec
+
+# gamma, beta, mean, variance + epsilon
+Parameters = tuple[Fraction, Fraction, Fraction, Fraction]
+
+# float32 folds with a reciprocal square root and two products: a few units in the last place.
+_FLOAT32_FOLD_ERROR = 2.0**-21
+
+
+def batch_norm_parameters(node: Node, spec: BatchNormSpec, channels: int) -> tuple[list[Parameters], list[str]]:
+    """Parameters of every channel as the exact rationals that the file and its quantizers give.
+
+    Returns:
+        (gamma, beta, mean, variance + epsilon) a channel, and remarks on where float32 may differ.
+    Raises:
+        UnsupportedError: a parameter is missing or of the wrong size, or variance + epsilon is not positive.
+    """
+    where = f"layer {node.name!r} ({node.class_name})"
+    remarks: list[str] = []
+
+    def read(name: str, config: QuantizerConfig | None, promote: bool) -> list[Fraction]:
+        stored = node.weights.get(name)
+        if stored is None or stored.shape != (channels,):
+            found = "none" if stored is None else f"shape {stored.shape}"
+            raise UnsupportedError(f"{where}: needs a {name!r} of shape ({channels},), the file holds {found}.")
+        quantizer = trainable(config) if promote and config is not None else config
+        values, remark = parameter_values(stored, quantizer, f"{where}, {name}")
+        if remark:
+            remarks.append(f"{name}: {remark}")
+        return values
+
+    gamma = read("gamma", spec.gamma, True) if spec.scale else [Fraction(1)] * channels
+    beta = read("beta", spec.beta, False) if spec.center else [Fraction(0)] * channels
+    mean = read("moving_mean", spec.mean, False)
+    variance = read("moving_variance", spec.variance, True)
+    epsilon = Fraction(float(np.float32(spec.epsilon)))
+    shifted = [v + epsilon for v in variance]
+    if min(shifted) <= 0:
+        channel = shifted.index(min(shifted))
+        raise UnsupportedError(
+            f"{where}: variance + epsilon is {float(min(shifted)):g} in channel {channel}; must be positive."
+        )
+    return list(zip(gamma, beta, mean, shifted, strict=True)), remarks
+
+
+def fold_batch_norm(
+    node: Node, spec: ConvSpec, shape: tuple[int, ...]
+) -> tuple[QuantizedTensor, tuple[Fraction, ...], list[str]]:
+    """Kernel and bias of a convolution with batch norm folded in, then quantized: q(W·g), q((b − mean)·g + beta).
+
+    ``g = gamma / sqrt(variance + epsilon)`` is exact here; weights that float32's own folding may round otherwise are
+    counted in the remarks.
+
+    Returns:
+        The kernel, the bias of each channel, and remarks.
+    """
+    assert spec.batch_norm is not None
+    assert spec.bias is not None
+    where = f"layer {node.name!r} ({node.class_name})"
+    channels = shape[-1]
+    parameters, remarks = batch_norm_parameters(node, spec.batch_norm, channels)
+    weights = node.weights.get("kernel")
+    if weights is None or weights.shape != shape:
+        found = "none" if weights is None else f"shape {weights.shape}"
+        raise UnsupportedError(f"{where}: needs a kernel of shape {shape}, the file holds {found}.")
+    bias = [Fraction(0)] * channels
+    if spec.use_bias:
+        stored = node.weights.get("bias")
+        if stored is None or stored.shape != (channels,):
+            raise UnsupportedError(f"{where}: needs a bias of shape ({channels},).")
+        bias = [Fraction(b) for b in stored.tolist()]
+    kernel, remark = _quantize_folded(
+        weights,
+        [p[0] for p in parameters],
+        [Fraction(0)] * channels,
+        [p[3] for p in parameters],
+        trainable(spec.kernel),
+        f"{where}, kernel",
+    )
+    remarks += [f"kernel: {remark}"] if remark else []
+    shifts = np.ones((channels,), dtype=np.float32)
+    slopes = [gamma * (b - mean) for (gamma, _, mean, _), b in zip(parameters, bias, strict=True)]
+    folded, remark = _quantize_folded(
+        shifts, slopes, [p[1] for p in parameters], [p[3] for p in parameters], spec.bias, f"{where}, bias"
+    )
+    remarks += [f"bias: {remark}"] if remark else []
+    return kernel, tuple(folded.values()), remarks
+
+
+def _quantize_folded(
+    weights: NDArray[np.float32],
+    slope: Sequence[Fraction],
+    offset: Sequence[Fraction],
+    root: Sequence[Fraction],
+    config: QuantizerConfig,
+    where: str,
+) -> tuple[QuantizedTensor, str | None]:
+    """Quantize ``weights * slope / sqrt(root) + offset``, channels last."""
+    inverse = np.array([float(s / root_estimate(r)) for s, r in zip(slope, root, strict=True)])
+    folded = weights.astype(np.float64) * inverse + np.array([float(o) for o in offset])
+    quantizer = (
+        bits_quantizer(config) if isinstance(config, QuantizedBits) and not isinstance(config.alpha, str) else None
+    )
+    if quantizer is None or not isinstance(config, QuantizedBits):
+        tensor = quantize_parameter(folded.astype(np.float32), config, where)
+        return tensor, tensor.remark or "folded and scaled in float32, whose last bit depends on the machine"
+    scaled = np.ldexp(folded, quantizer.type.fraction)
+    distance = np.abs(np.abs(scaled - np.floor(scaled)) - 0.5)
+    code = np.rint(scaled)
+    scale = np.maximum(1.0, np.abs(scaled))
+    inside = np.abs(scaled) <= 2.0 ** (quantizer.type.width + 1)
+    for index in np.argwhere(inside & (distance < 1e-9 * scale)):
+        position = tuple(int(i) for i in index)
+        channel = position[-1]
+        code[position] = _round_exactly(
+            Fraction(float(weights[position])) * slope[channel] * Fraction(2) ** quantizer.type.fraction,
+            root[channel],
+            offset[channel] * Fraction(2) ** quantizer.type.fraction,
+        )
+    clipped: IntArray = np.clip(code, quantizer.low, quantizer.high).astype(np.int64)
+    assert quantizer.overflow in (Overflow.SAT, Overflow.SAT_SYM)
+    error = _FLOAT32_FOLD_ERROR * (
+        np.abs(np.ldexp(weights.astype(np.float64) * inverse, quantizer.type.fraction)) + scale
+    )
+    unsure = int((inside & (distance < error)).sum())
+    # The grid itself is float32's: hand the quantizer values that lie on it, for its scale and its remark.
+    on_grid = np.ldexp(clipped.astype(np.float64), -quantizer.type.fraction).astype(np.float32)
+    tensor = quantize_parameter(on_grid, config, where)
+    remark = (
+        f"{unsure} of {code.size} lie so near a tie that float32 may round them otherwise" if unsure else tensor.remark
+    )
+    return tensor, remark
+
+
+def _round_exactly(slope: Fraction, root: Fraction, offset: Fraction) -> int:
+    """Round half to even of ``slope / sqrt(root) + offset``, decided by exact comparison."""
+    from hwgen.frontend.activations import Threshold
+    from hwgen.frontend.affine import Affine, rational_root
+
+    rational = rational_root(root)
+    function = (
+        Affine.linear(Fraction(0), slope / rational + offset) if rational else Affine(Fraction(0), slope, root, offset)
+    )
+    estimate = slope / root_estimate(root) + offset
+    floor = estimate.numerator // estimate.denominator
+    for candidate in (floor + 2, floor + 1, floor):
+        # reaching candidate - 1/2 rounds to it, unless a tie goes to the even code below
+        if function.reaches(0, Threshold(candidate - Fraction(1, 2), strict=candidate % 2 == 1)):
+            return candidate
+    return floor - 1
