@@ -1,17 +1,27 @@
 """The steps of hwgen as plain functions, and the loaded model that they share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hwgen import frontend, reference
+from hwgen import frontend, reference, training
+from hwgen.emit import Strategy, Vectors, hls_project
+from hwgen.errors import InputError
 from hwgen.fixed import IntArray
+from hwgen.frontend import Inspection
 from hwgen.frontend.load import InputType
-from hwgen.ir import Network, network_text
+from hwgen.ir import LayerComplexity, Network, network_complexity, network_text
+from hwgen.training import TrainResult
+from hwgen.verify import VerifyReport, verify_project
+from hwgen.verify.vectors import project_vectors
+
+DEFAULT_PART = "xcvu13p-flga2577-2-e"
+DEFAULT_CLOCK_NS = 5.0
 
 _T = TypeVar("_T")
 
@@ -22,9 +32,11 @@ class Model:
 
     Attributes:
         network: the exact integer layers, for everything that hwgen builds from them.
+        source_sha256: of the file that it came from, None where it came from none.
     """
 
     network: Network
+    source_sha256: str | None = None
 
     def codes(self, data: ArrayLike | Sequence[ArrayLike]) -> IntArray | tuple[IntArray, ...]:
         """Output codes for real data: exactly the integers that the hardware gives.
@@ -61,5 +73,126 @@ def load(
     input_type: InputType = None,
     masks: str | Path | None = None,
 ) -> Model:
-    """Load a trained QKeras model; see ``hwgen.frontend.load_network`` for arguments and errors."""
-    return Model(frontend.load_network(path, weights, input_type, masks))
+    """Load a trained QKeras model, exactly.
+
+    Args:
+        path: ``.h5``, ``.keras``, or a ``.json`` architecture with ``weights``.
+        weights: the ``.h5`` weights of a ``.json`` architecture.
+        input_type: what numbers the model takes, such as ``"fixed<8,3>"``; needed unless it starts with a QActivation.
+        masks: pruning masks that act after the quantizers; ``masks.npz`` beside the model is found by itself.
+    Raises:
+        ModelFileError: the file is no readable Keras model.
+        UnsupportedError: a layer, quantizer or option that hwgen does not compute exactly; named.
+        InputError: no input type, or one that cannot be read.
+    """
+    network = frontend.load_network(path, weights, input_type, masks)
+    return Model(network, sha256(Path(path).read_bytes()).hexdigest())
+
+
+def inspect(
+    path: str | Path,
+    weights: str | Path | None = None,
+    input_type: InputType = None,
+    masks: str | Path | None = None,
+) -> Inspection:
+    """Read a model as far as possible; every refusal is collected. Arguments as in ``load``."""
+    return frontend.inspect_model(path, weights, input_type, masks)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """A project that was written.
+
+    Attributes:
+        directory: where it lies.
+        strategy: how its constant products are written.
+        part: the FPGA that its scripts name.
+        clock_ns: the clock period that its scripts name.
+        layers: arithmetic of each layer with weights.
+        files: number of files.
+    """
+
+    directory: Path
+    strategy: Strategy
+    part: str
+    clock_ns: float
+    layers: tuple[LayerComplexity, ...]
+    files: int
+
+
+def build(
+    model: Model,
+    directory: str | Path,
+    *,
+    strategy: str | Strategy = Strategy.MULTIPLIERS,
+    part: str = DEFAULT_PART,
+    clock_ns: float = DEFAULT_CLOCK_NS,
+    inputs: ArrayLike | Sequence[ArrayLike] | None = None,
+    overwrite: bool = False,
+) -> BuildResult:
+    """Write an HLS C++ project; it appears whole or not at all.
+
+    Args:
+        directory: where; must not exist, or be empty, unless ``overwrite``.
+        strategy: ``"multipliers"`` (one constant product a non-zero weight) or ``"adders"`` (shifts and additions only).
+        part: as the vendor's tools name it.
+        clock_ns: clock period to synthesize for.
+        inputs: real data for the project's own testbench, (samples, *shape); chosen by hwgen where None.
+        overwrite: whether to replace an hwgen project that is already there.
+    Raises:
+        ProjectError: the folder holds something else, or a project and ``overwrite`` is off.
+        InputError: a strategy, part or clock that makes no sense, or data that does not fit.
+    """
+    chosen = _strategy(strategy)
+    network = model.network
+    codes = project_vectors(network) if inputs is None else reference.encode(network, inputs)
+    vectors = Vectors(codes, reference.simulate(network, codes))
+    files = hls_project(
+        network,
+        strategy=chosen,
+        part=part,
+        clock_ns=clock_ns,
+        vectors=vectors,
+        source_sha256=model.source_sha256,
+    )
+    files.write(Path(directory), overwrite=overwrite)
+    return BuildResult(Path(directory), chosen, part, clock_ns, network_complexity(network), len(files))
+
+
+def _strategy(strategy: str | Strategy) -> Strategy:
+    if isinstance(strategy, Strategy):
+        return strategy
+    try:
+        return Strategy(strategy)
+    except ValueError:
+        known = " or ".join(repr(s.value) for s in Strategy)
+        raise InputError(f"strategy {strategy!r} is unknown; it is {known}.") from None
+
+
+def train(
+    config: str | Path, progress: Callable[[training.TrainProgress], None] | None = None
+) -> TrainResult:
+    """Train, quantize and prune as a TOML file says; needs the ``train`` extra.
+
+    Raises:
+        ConfigError: an unknown key or a value out of range, named.
+        ToolMissingError: TensorFlow and QKeras are not installed.
+    """
+    return training.train(training.load_config(Path(config)), progress)
+
+
+__all__ = [
+    "DEFAULT_CLOCK_NS",
+    "DEFAULT_PART",
+    "BuildResult",
+    "Inspection",
+    "Model",
+    "Strategy",
+    "TrainResult",
+    "VerifyReport",
+    "build",
+    "inspect",
+    "load",
+    "train",
+    "verify_project",
+]

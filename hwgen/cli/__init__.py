@@ -1,1 +1,60 @@
-"""Placeholder docstring, replaced when the module is written."""
+"""The command line: one file a command; each parses, calls ``hwgen.api`` and prints."""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from hwgen.cli.build import build_command
+from hwgen.cli.inspect_model import inspect_command
+from hwgen.cli.train import train_command
+from hwgen.cli.verify import verify_command
+from hwgen.errors import HwgenError
+
+app = typer.Typer(
+    name="hwgen",
+    help="Turn a pruned, quantized neural network into an FPGA datapath, and prove that the two are equal.",
+    epilog="Exit codes: 0 done or equal; 1 mismatch; 2 misuse, or a model that is refused; 3 a tool is missing or failed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hwgen {version('hwgen')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+app.command("inspect", help="Show layers, types, sparsity and exactness of a model, and whatever would be refused.")(
+    inspect_command
+)
+app.command("build", help="Write an HLS C++ project from a trained model, its zero weights gone.")(build_command)
+app.command("verify", help="Compile a project, run it, and compare every output code with the reference.")(
+    verify_command
+)
+app.command("train", help="Train, quantize and prune a model as a TOML file says.")(train_command)
+
+
+def main() -> None:
+    """Run the command line; every error that hwgen raises becomes one sentence and an exit code."""
+    try:
+        app()
+    except HwgenError as error:
+        print(f"hwgen: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("hwgen: interrupted.", file=sys.stderr)
+        sys.exit(130)

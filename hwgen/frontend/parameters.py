@@ -6,7 +6,7 @@ call a logarithm (``auto_po2``, ``auto`` of ternary and binary), the exact ratio
 float32 could decide otherwise are named in ``remark``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -60,7 +60,7 @@ def trainable(config: QuantizerConfig) -> QuantizerConfig:
     """A kernel's quantizer: QKeras layers turn a kernel quantizer's ``alpha=None`` into ``auto_po2``."""
     match config:
         case QuantizedBits(alpha=None):
-            return QuantizedBits(config.bits, config.integer, True, config.keep_negative, "auto_po2")
+            return replace(config, symmetric=True, alpha="auto_po2")
         case Ternary(alpha=None):
             return Ternary("auto_po2", config.threshold, config.unrolls)
         case Binary(alpha=None):
@@ -202,6 +202,8 @@ def _quantized_bits_auto(weights: Float32, config: QuantizedBits, where: str) ->
             ratio = qx / (qq + np.float64(_EPSILON))
             scale, unsure = _nearest_power(ratio, 1e-5)
             uncertain += unsure
+        if config.requantize:
+            z = _symmetric_code(x, scale, half_levels)
     else:
         with np.errstate(divide="ignore", invalid="ignore"):
             z = np.where(scale > 0, _symmetric_code(x, np.where(scale > 0, scale, np.float32(1)), half_levels), 0)

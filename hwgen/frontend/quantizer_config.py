@@ -13,11 +13,14 @@ Alpha = float | tuple[float, ...] | Literal["auto", "auto_po2"] | None
 
 @dataclass(frozen=True, slots=True)
 class QuantizedBits:
+    """``requantize``: qkeras-v3 rounds ``auto_po2`` weights once more with the final scale; qkeras 0.9.0 does not."""
+
     bits: int
     integer: int
     symmetric: bool
     keep_negative: bool
     alpha: Alpha
+    requantize: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +174,9 @@ class Options:
             raise self.refuse(
                 f"scale_axis={axis}: only scales for each output channel (scale_axis=None) are supported."
             )
-        if self._left:
-            raise self.refuse(f"option {next(iter(self._left))!r} is not supported.")
+        for key, value in self._left.items():
+            if value is not None and not (key == "training" and value is False):
+                raise self.refuse(f"option {key}={value!r} is not supported.")
 
 
 def _flatten(value: Any) -> list[Any]:
@@ -259,7 +263,12 @@ def _quantized_bits(options: Options) -> QuantizedBits:
         symmetric = True
         if bits == 1:
             raise options.refuse(f"alpha={alpha!r} with 1 bit divides by zero in QKeras; use binary.")
-    return QuantizedBits(bits, integer, symmetric, keep_negative, alpha)
+    # Only qkeras-v3 writes this option, so its presence tells which of the two made the file.
+    frozen = options.take("post_training_scale", "absent")
+    if frozen not in (None, "absent"):
+        raise options.refuse("post_training_scale is not supported.")
+    requantize = frozen is None
+    return QuantizedBits(bits, integer, symmetric, keep_negative, alpha, requantize)
 
 
 def _quantized_relu(options: Options) -> QuantizedRelu:

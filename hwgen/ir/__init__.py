@@ -1,6 +1,7 @@
 """The intermediate representation: a Network of exact integer layers, its invariants, text form and JSON form."""
 
 from hwgen.ir.check import check_network
+from hwgen.ir.complexity import LayerComplexity, network_complexity
 from hwgen.ir.json_form import network_from_json, network_to_json
 from hwgen.ir.layers import Conv, Dense, Layer, MaxPool, Relu, Requantize, Reshape, StepFunction
 from hwgen.ir.network import Exactness, Input, Network
@@ -15,6 +16,7 @@ __all__ = [
     "Input",
     "Interval",
     "Layer",
+    "LayerComplexity",
     "MaxPool",
     "Network",
     "Relu",
@@ -24,6 +26,7 @@ __all__ = [
     "StepFunction",
     "Value",
     "check_network",
+    "network_complexity",
     "network_from_json",
     "network_text",
     "network_to_json",

@@ -120,7 +120,7 @@ def _call_apart(
 
 
 def _reserve(descriptor: int, size: int) -> None:
-    """Give a file its size and its place on the disk: a full disk would otherwise end this process at the first write."""
+    """Give a file its size and its place on the disk: on a full one the first write would end this process."""
     os.ftruncate(descriptor, size)
     if hasattr(os, "posix_fallocate"):
         try:

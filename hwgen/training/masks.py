@@ -17,9 +17,11 @@ def save_masks(path: Path, masks: Mapping[str, BoolArray]) -> None:
         masks: boolean arrays of the kernels' shapes, True where kept.
     """
     # Not np.savez: it takes names as keywords, so that a layer may not be named "file".
-    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+    with ZipFile(path, "w") as archive:
         for name in sorted(masks):
-            with archive.open(ZipInfo(f"{name}.npy"), "w") as entry:  # ZipInfo's date is 1980, always
+            info = ZipInfo(f"{name}.npy")  # its date is 1980, always
+            info.compress_type = ZIP_DEFLATED
+            with archive.open(info, "w") as entry:
                 np.lib.format.write_array(entry, np.array(masks[name], dtype=np.bool_, order="C"), allow_pickle=False)
 
 

@@ -1,0 +1,200 @@
+"""Where a quantizing layer can go wrong: its thresholds, its saturation edges and its rounding ties, channel by channel.
+
+A wrong width, rounding mode or threshold shows only for some input codes of a ``Requantize`` or ``StepFunction``. For
+each channel these are watched, as numbered events:
+
+- *edges*: a code equal to a threshold, and one just below it. A ``Requantize`` has two thresholds, where it begins to
+  leave its output type's range downwards and upwards: its saturation edges;
+- *ties*: a code half-way between two output codes; positive or negative, the lower of the two even or odd, because
+  that is how the seven rounding modes differ;
+- *ends*: a code below all thresholds, and one not below any: saturated low and high.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.fixed import FixedType, IntArray, Overflow, Quantizer, requantize
+from hwgen.ir import Interval, Network, Requantize, StepFunction, Value, value_ranges
+
+NEVER = 1 << 62  # a threshold that no code reaches: codes stay below 2**62
+
+_TIES = 4
+_ENDS = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Critical:
+    """The events of one layer.
+
+    Attributes:
+        source: the value whose codes are watched.
+        thresholds: (channels or 1, steps) int64, ascending.
+        shift: bits that are rounded away; 0 where nothing ties.
+        possible: (channels, events) whether the value's interval allows the event. Events of a channel: steps times "at
+            the threshold", steps times "just below it", four ties (positive even, positive odd, negative even, negative
+            odd), two ends (low, high).
+    """
+
+    layer: str
+    kind: str
+    source: str
+    thresholds: IntArray
+    shift: int
+    possible: NDArray[np.bool_]
+
+    @property
+    def channels(self) -> int:
+        return self.possible.shape[0]
+
+    @property
+    def steps(self) -> int:
+        return self.thresholds.shape[1]
+
+    @property
+    def edges(self) -> slice:
+        """Columns of ``possible``."""
+        return slice(0, 2 * self.steps)
+
+    @property
+    def ties(self) -> slice:
+        """Columns of ``possible``."""
+        return slice(2 * self.steps, 2 * self.steps + _TIES)
+
+    @property
+    def ends(self) -> slice:
+        """Columns of ``possible``."""
+        return slice(2 * self.steps + _TIES, 2 * self.steps + _TIES + _ENDS)
+
+    def channel_thresholds(self, channel: int) -> IntArray:
+        """(steps,): those of one channel."""
+        return self.thresholds[channel if len(self.thresholds) > 1 else 0]
+
+    def occurrences(self, codes: IntArray) -> tuple[IntArray, IntArray]:
+        """Find the events among codes of the source value.
+
+        Args:
+            codes: (samples, *shape) int64.
+        Returns:
+            Sample and event of each occurrence; an event's number is ``channel * events + column``.
+        """
+        flat = codes.reshape(len(codes), -1, self.channels)
+        found: list[tuple[IntArray, IntArray]] = []
+        for channel in range(self.channels):
+            column = flat[:, :, channel]
+            first = channel * self.possible.shape[1]
+            found += [(sample, event + first) for sample, event in self._of_channel(column, channel)]
+        samples, events = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return samples, events
+
+    def _of_channel(self, codes: IntArray, channel: int) -> list[tuple[IntArray, IntArray]]:
+        thresholds, steps = self.channel_thresholds(channel), self.steps
+        passed = np.searchsorted(thresholds, codes, side="right").astype(np.int64)
+        at = (passed > 0) & (thresholds[np.maximum(passed, 1) - 1] == codes) if steps else np.zeros_like(passed, bool)
+        below = (
+            (passed < steps) & (thresholds[np.minimum(passed, steps - 1)] == codes + 1)
+            if steps
+            else np.zeros_like(passed, bool)
+        )
+        reached = int(np.searchsorted(thresholds, NEVER))  # thresholds that any code could reach
+        found = [
+            _where(at, passed - 1),
+            _where(below, steps + passed),
+            _where(passed == 0, np.full_like(passed, self.ends.start)),
+            _where(passed == reached, np.full_like(passed, self.ends.start + 1)),
+        ]
+        if self.shift:
+            half = 1 << (self.shift - 1)
+            tie = (codes & ((1 << self.shift) - 1)) == half
+            found.append(_where(tie, self.ties.start + 2 * (codes < 0) + ((codes >> self.shift) & 1)))
+        return found
+
+
+def _where(mask: NDArray[np.bool_], event: NDArray[Any]) -> tuple[IntArray, IntArray]:
+    return np.nonzero(mask)[0].astype(np.int64), event[mask].astype(np.int64)
+
+
+def critical_points(network: Network) -> tuple[Critical, ...]:
+    """The events of every quantizing layer, in network order."""
+    ranges = value_ranges(network)
+    values = network.values()
+    found: list[Critical] = []
+    for layer in network.layers:
+        source = values[layer.input]
+        given = ranges[layer.input]
+        if isinstance(layer, Requantize):
+            thresholds = _range_edges(layer.quantizer, source, given)
+            shift = max(0, source.type.fraction - layer.output.type.fraction)
+            shift = shift if shift < 62 else 0  # half of 2**62 is beyond every code
+        elif isinstance(layer, StepFunction):
+            thresholds, shift = layer.thresholds, 0
+        else:
+            continue
+        possible = np.stack(
+            [
+                _possible(thresholds[c if len(thresholds) > 1 else 0], shift, low, high)
+                for c, (low, high) in enumerate(zip(given.low.tolist(), given.high.tolist(), strict=True))
+            ]
+        )
+        if isinstance(layer, Requantize) and thresholds[0, 1] == NEVER:
+            possible[:, -1] = False  # no upper saturation edge: being above the lower one is nothing special
+        found.append(Critical(layer.name, type(layer).__name__, layer.input, thresholds, shift, possible))
+    return tuple(found)
+
+
+def _range_edges(quantizer: Quantizer, source: Value, given: Interval) -> IntArray:
+    """(1, 2): the first code that does not leave the output's range downwards, the first that leaves it upwards."""
+    shift = source.type.fraction - quantizer.type.fraction
+    low, high = given.bounds
+    targets = (quantizer.low, quantizer.high + 1)
+    edges = [_first_reaching(target, shift, quantizer, source.type, low, high) for target in targets]
+    return np.array([edges], dtype=np.int64)
+
+
+def _first_reaching(target: int, shift: int, quantizer: Quantizer, source: FixedType, low: int, high: int) -> int:
+    """The smallest code that rounds to at least ``target``, without overflow: NEVER, or below ``low``, where outside."""
+    if shift <= 0:
+        first = -((-target) >> -shift)
+        return first if first <= high else NEVER
+    exact = Quantizer(FixedType(True, 64, quantizer.type.fraction), quantizer.rounding, Overflow.WRAP)
+
+    def reaches(code: int) -> bool:
+        return int(requantize(np.array(code, dtype=np.int64), source, exact)) >= target
+
+    if reaches(low):
+        return low - 1
+    if not reaches(high):
+        return NEVER
+    below, above = low, high
+    while above - below > 1:
+        middle = (above + below) // 2
+        below, above = (below, middle) if reaches(middle) else (middle, above)
+    return above
+
+
+def _possible(thresholds: IntArray, shift: int, low: int, high: int) -> NDArray[np.bool_]:
+    """Which events of a channel its interval allows. Of equal thresholds, only the outermost ones can be told apart."""
+    real = thresholds < NEVER
+    last_of_equals = np.append(np.diff(thresholds) > 0, True)[: len(thresholds)]
+    first_of_equals = np.append(True, np.diff(thresholds) > 0)[: len(thresholds)]
+    at = real & last_of_equals & (thresholds >= low) & (thresholds <= high)
+    below = real & first_of_equals & (thresholds > low) & (thresholds - 1 <= high)
+    ties = [_has_tie(shift, low, high, negative, odd) for negative in (False, True) for odd in (False, True)]
+    low_end = bool(real.any()) and low < int(thresholds[0])
+    high_end = bool(real.any()) and high >= int(thresholds[real][-1])
+    return np.concatenate([at, below, ties, [low_end, high_end]]).astype(bool)
+
+
+def first_tie(shift: int, low: int, high: int, negative: bool, odd: bool) -> tuple[int, int] | None:
+    """The smallest tie of a kind in a range, and how many there are; None where there is none."""
+    low, high = (low, min(high, -1)) if negative else (max(low, 0), high)
+    period = 1 << (shift + 1)
+    wanted = (1 << (shift - 1)) + (int(odd) << shift)
+    first = low + (wanted - low) % period
+    return (first, (high - first) // period + 1) if first <= high else None
+
+
+def _has_tie(shift: int, low: int, high: int, negative: bool, odd: bool) -> bool:
+    return bool(shift) and first_tie(shift, low, high, negative, odd) is not None

@@ -1,0 +1,177 @@
+"""Looks for inputs that reach critical codes anywhere in a network: keeps what is new, and varies what it kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from hwgen.fixed import IntArray
+from hwgen.ir import Conv, Dense, Network
+from hwgen.reference import trace
+from hwgen.verify.critical import Critical
+from hwgen.verify.targets import targeted_samples
+
+_ROUNDS = 16
+_OPERATIONS_A_ROUND = 1 << 27  # multiply-adds; about a tenth of a second
+_CODES_A_ROUND = 1 << 22  # of every value of every sample; 32 MB
+_MOST_A_ROUND = 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Space:
+    """All inputs of a network as one row of codes a sample.
+
+    Attributes:
+        low: (codes,) int64; ``high`` likewise.
+    """
+
+    network: Network
+    low: IntArray
+    high: IntArray
+
+    @classmethod
+    def of(cls, network: Network) -> "Space":
+        values = [source.value for source in network.inputs]
+        return cls(
+            network,
+            np.concatenate([np.full(value.size, value.type.min_code, dtype=np.int64) for value in values]),
+            np.concatenate([np.full(value.size, value.type.max_code, dtype=np.int64) for value in values]),
+        )
+
+    @property
+    def size(self) -> int:
+        return len(self.low)
+
+    def split(self, rows: IntArray) -> tuple[IntArray, ...]:
+        """(samples, codes) to one (samples, *shape) array an input."""
+        ends = np.cumsum([source.value.size for source in self.network.inputs])[:-1]
+        parts = np.split(rows, ends, axis=1)
+        return tuple(
+            np.ascontiguousarray(part).reshape(len(rows), *source.value.shape)
+            for part, source in zip(parts, self.network.inputs, strict=True)
+        )
+
+    def random(self, samples: int, generator: Generator) -> IntArray:
+        """(samples, codes), uniform over the whole range."""
+        return generator.integers(self.low, self.high, size=(samples, self.size), endpoint=True, dtype=np.int64)
+
+    def varied(self, samples: int, generator: Generator) -> IntArray:
+        """(samples, codes) of four kinds: uniform, sparse, small, and extremes only."""
+        rows = self.random(samples, generator)
+        kind = generator.integers(4, size=(samples, 1))
+        strength = generator.integers(1, 7, size=(samples, 1))
+        sparse = np.where(generator.random(rows.shape) < 0.5**strength, rows, 0)
+        small = rows >> strength
+        extremes = np.where(rows >= (self.low + self.high) // 2, self.high, self.low)
+        return np.select([kind == 1, kind == 2, kind == 3], [sparse, small, extremes], rows)
+
+    def mutated(self, parents: IntArray, samples: int, generator: Generator) -> IntArray:
+        """(samples, codes): parents with one to four codes nudged or replaced."""
+        rows = parents[generator.integers(len(parents), size=samples)]
+        fresh = self.random(samples, generator)
+        nudged = np.clip(rows + generator.integers(-3, 4, size=rows.shape), self.low, self.high)
+        changes = generator.integers(1, 5, size=(samples, 1))
+        chosen = generator.random(rows.shape) < changes / self.size
+        return np.where(chosen, np.where(generator.random((samples, 1)) < 0.6, nudged, fresh), rows)
+
+
+class Coverage:
+    """Which events were seen so far."""
+
+    def __init__(self, points: Sequence[Critical]) -> None:
+        self.points = tuple(points)
+        self.seen: tuple[NDArray[np.bool_], ...] = tuple(np.zeros_like(point.possible) for point in points)
+
+    def missing(self, position: int) -> IntArray:
+        """Numbers of a layer's possible events that were not seen."""
+        return np.flatnonzero(self.points[position].possible & ~self.seen[position]).astype(np.int64)
+
+    @property
+    def complete(self) -> bool:
+        return all(not self.missing(position).size for position in range(len(self.points)))
+
+    def add(self, values: dict[str, IntArray]) -> None:
+        """Mark every event of these codes as seen."""
+        for point, seen in zip(self.points, self.seen, strict=True):
+            _, events = point.occurrences(values[point.source])
+            seen.ravel()[events] = True
+
+    def choose(self, values: dict[str, IntArray], at_most: int) -> list[int]:
+        """Mark new events as seen, and return the samples that have them: those with the most first, none for nothing."""
+        sample_parts, event_parts = [], []
+        offset = 0
+        for point, seen in zip(self.points, self.seen, strict=True):
+            samples, events = point.occurrences(values[point.source])
+            new = ~seen.ravel()[events] & point.possible.ravel()[events]
+            sample_parts.append(samples[new])
+            event_parts.append(events[new] + offset)
+            offset += seen.size
+        if not sample_parts:
+            return []
+        samples, events = np.concatenate(sample_parts), np.concatenate(event_parts)
+        chosen: list[int] = []
+        while samples.size and len(chosen) < at_most:
+            pairs = np.unique(np.stack([samples, events]), axis=1)
+            best = int(np.bincount(pairs[0]).argmax())
+            chosen.append(best)
+            left = ~np.isin(events, events[samples == best])
+            samples, events = samples[left], events[left]
+        self.add({name: codes[chosen] for name, codes in values.items()})
+        return chosen
+
+
+def samples_at_once(network: Network) -> int:
+    """Samples of which every value fits the memory and time of a round."""
+    values = network.values()
+    codes = sum(value.size for value in values.values())
+    operations = codes
+    for layer in network.layers:
+        if isinstance(layer, Dense | Conv):
+            operations += layer.weight.size * (layer.output.size // layer.output.shape[-1])
+    return int(np.clip(min(_OPERATIONS_A_ROUND // operations, _CODES_A_ROUND // codes), 1, _MOST_A_ROUND))
+
+
+def search(space: Space, coverage: Coverage, at_most: int, generator: Generator) -> IntArray:
+    """Find samples that reach events not yet seen.
+
+    Args:
+        coverage: what other samples reach already; what is found is added to it.
+        at_most: samples.
+    Returns:
+        (samples, codes) int64, in the order in which they were found.
+    """
+    kept = np.empty((0, space.size), dtype=np.int64)
+    if not coverage.points or at_most <= 0:
+        return kept
+    at_once = samples_at_once(space.network)
+    for turn in range(_ROUNDS):
+        if coverage.complete or len(kept) >= at_most:
+            break
+        match turn:
+            case 0:
+                rows = space.varied(at_once, generator)
+            case 1:
+                rows = _targeted(space, coverage, min(at_once, at_most), generator)
+            case _:
+                half = at_once // 2 if len(kept) else 0
+                parts = [space.varied(at_once - half, generator)]
+                rows = np.concatenate([*parts, space.mutated(kept, half, generator)] if half else parts)
+        if len(rows):
+            values = dict(trace(space.network, space.split(rows)))
+            # The first rounds must not use up what the targeted ones need.
+            room = at_most - len(kept) if turn else at_most // 3
+            kept = np.concatenate([kept, rows[coverage.choose(values, room)]])
+    return kept
+
+
+def _targeted(space: Space, coverage: Coverage, at_most: int, generator: Generator) -> IntArray:
+    """Samples constructed for events right behind first layers, a few of every layer in turn."""
+    found: list[IntArray] = []
+    share = max(1, at_most // len(coverage.points))
+    for position, point in enumerate(coverage.points):
+        missing = coverage.missing(position)
+        wanted = generator.permutation(missing)[:share].tolist()
+        found.extend(targeted_samples(space.network, point, wanted, space.low, space.high, generator))
+    return np.stack(found) if found else np.empty((0, space.size), dtype=np.int64)

@@ -1,0 +1,32 @@
+"""Fixtures that several folders of tests share: tools, and the folder of data beside a checkout.
+
+A tool or a folder that is missing skips a test on a developer's machine and fails it where the environment says CI=true.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+
+def missing(what: str) -> NoReturn:
+    """Skip the test, or fail it in CI, because something outside hwgen is not there."""
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(f"{what} is missing, and CI must have it.")
+    pytest.skip(f"{what} is missing.")
+
+
+@pytest.fixture(scope="session")
+def cxx() -> str:
+    """The C++ compiler's command."""
+    command = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
+    return command or missing("a C++ compiler (g++ or clang++)")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Models, data and recorded oracles that lie beside the checkout, outside the repository."""
+    folder = Path(__file__).resolve().parents[2] / "shared"
+    return folder if folder.is_dir() else missing("the folder ../shared beside the checkout")

@@ -1,0 +1,153 @@
+"""QKeras quantizers by their definition, on exact numbers; and the exact values that they give to parameters.
+
+Written from the source of qkeras 0.9.0. An activation is a function of an exact number. A parameter's value is
+``code * step * scale`` with the scale as the float32 that QKeras computed; the code is read off QKeras's own output by
+rounding, because its ``x + (xq - x)`` in float32 is not always ``xq``, and where the quantizer has no automatic scale it
+is compared with the definition.
+"""
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oracle.keras_environment import keras, quantizers, tf
+from oracle.rational import two_to
+from oracle.surd import Number, compare, linear, maximum, round_half_even, sign
+
+Function = Callable[[Number], Number]
+Exact = NDArray[Any]  # object array of Number
+
+
+class NotExactError(Exception):
+    """The model has no exact fixed-point meaning at this place; the message says why."""
+
+
+def exact_activation(activation: Any) -> Function:
+    """The exact function of a number that a quantizer object, or a Keras activation, is at inference.
+
+    Raises:
+        NotExactError: its scale depends on the batch, or it is no such function.
+    """
+    if activation is None or activation is keras.activations.linear:
+        return lambda x: x
+    if activation is keras.activations.relu:
+        return lambda x: maximum(x, Fraction(0))
+    match type(activation).__name__:
+        case "quantized_bits":
+            return _bits(activation)
+        case "quantized_relu":
+            return _relu(activation)
+        case "ternary":
+            threshold = 0.33 if activation.threshold is None else activation.threshold
+            limit, scale = _float32(threshold), _number(activation.alpha)
+            return lambda x: sign(x) * scale if _magnitude_reaches(x, limit) else Fraction(0)
+        case "binary":
+            low, scale = 0 if activation.use_01 else -1, _number(activation.alpha)
+            return lambda x: (1 if sign(x) >= 0 else low) * scale
+    raise NotExactError(f"activation {activation!r}")
+
+
+def _float32(value: float) -> Fraction:
+    """What TensorFlow makes of a Python number."""
+    return Fraction(float(np.float32(value)))
+
+
+def _number(alpha: Any) -> Fraction:
+    if isinstance(alpha, str):
+        raise NotExactError(f"alpha={alpha!r} on an activation depends on the batch")
+    return Fraction(1) if alpha is None else _float32(alpha)
+
+
+def _magnitude_reaches(x: Number, limit: Fraction) -> bool:
+    return compare(x, limit) >= 0 or compare(x, -limit) <= 0
+
+
+def _bits(quantizer: Any) -> Function:
+    """``2**i * clip(round(x * m / 2**i), keep_negative * (symmetric - m), m - 1) / m * alpha``."""
+    bits, integer, keep_negative = quantizer.bits, int(quantizer.integer), int(quantizer.keep_negative)
+    scale = _number(quantizer.alpha)
+    if bits - keep_negative == 0:
+        return lambda x: (1 if sign(x) >= 0 else -1) * scale
+    m = 2 ** (bits - keep_negative)
+    step = two_to(integer) / m
+    low = keep_negative * (int(quantizer.symmetric) - m)
+    return lambda x: min(max(round_half_even(linear(x, 1 / step)), low), m - 1) * step * scale
+
+
+def _relu(quantizer: Any) -> Function:
+    if quantizer.use_sigmoid:
+        raise NotExactError("quantized_relu with use_sigmoid")
+    slope = Fraction(quantizer.negative_slope)
+    m = 2 ** (quantizer.bits - (slope != 0))
+    step = two_to(int(quantizer.integer)) / m
+    bound = quantizer.relu_upper_bound
+    bounded = None if quantizer.is_quantized_clip or not bound else _float32(bound)
+
+    def apply(x: Number) -> Number:
+        codes = linear(x, 1 / step)
+        value = min(max(round_half_even(codes), 0), m - 1) * step
+        if slope:
+            value += max(min(round_half_even(linear(codes, slope)) * step, Fraction(0)), -slope * m * step)
+        return value if bounded is None else min(value, bounded)
+
+    return apply
+
+
+def exact_parameter(quantizer: Any, tensor: NDArray[np.float32]) -> Exact:
+    """The exact values that a quantizer gives to a float32 tensor: Fractions, same shape."""
+    tensor = np.asarray(tensor, dtype=np.float32)
+    if quantizer is None:
+        return each(Fraction, tensor.astype(object))
+    output = np.asarray(quantizer(tf.constant(tensor)), dtype=np.float64)
+    if type(quantizer).__name__ in ("quantized_po2", "quantized_relu_po2"):
+        return each(_nearest_power, output.astype(object))
+    scale = np.broadcast_to(np.asarray(quantizer.scale, dtype=np.float32).astype(np.float64), tensor.shape)
+    step, most = _step(quantizer)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        codes = np.where(scale == 0, 0.0, output / scale / step)
+    nearest = np.rint(codes)
+    assert np.abs(codes - nearest).max(initial=0.0) < 1e-2, "QKeras's output is near no multiple of its scale"
+    assert np.abs(nearest).max(initial=0.0) <= most, "QKeras's output is beyond the largest code"
+    exact = each(Fraction, nearest.astype(object)) * Fraction(step) * each(Fraction, scale.astype(object))
+    if not isinstance(quantizer.alpha, str):
+        by_definition = each(exact_activation(quantizer), each(Fraction, tensor.astype(object)))
+        assert (exact == by_definition).all(), "QKeras's output is not what its definition says"
+    return exact
+
+
+def _step(quantizer: Any) -> tuple[float, int]:
+    """Value of a code of one before the scale, and the largest magnitude of a code."""
+    if type(quantizer).__name__ != "quantized_bits" or quantizer.bits - int(quantizer.keep_negative) == 0:
+        return 1.0, 1
+    m = 2 ** (quantizer.bits - int(quantizer.keep_negative))
+    return 2.0 ** int(quantizer.integer) / m, m
+
+
+def _nearest_power(value: float) -> Fraction:
+    exponent = round(math.log2(abs(value)))
+    assert abs(abs(value) / 2.0**exponent - 1) < 1e-5, f"QKeras's output {value} is near no power of two"
+    return two_to(exponent) if value > 0 else -two_to(exponent)
+
+
+def each(function: Callable[[Any], Any], numbers: Exact) -> Exact:
+    """Apply a function to every element of an object array, once for each different one."""
+    known: dict[Any, Any] = {}
+    result = np.empty(numbers.shape, dtype=object)
+    for position, number in enumerate(numbers.ravel().tolist()):
+        if number not in known:
+            known[number] = function(number)
+        result.flat[position] = known[number]
+    return result
+
+
+def has_automatic_scale(quantizer: Any) -> bool:
+    """Whether a quantizer takes its scale from the tensor."""
+    return isinstance(getattr(quantizer, "alpha", None), str)
+
+
+__all__ = ["Exact", "Function", "NotExactError", "each", "exact_activation", "exact_parameter", "has_automatic_scale"]
+assert quantizers  # imported for its side effect on nothing: the module above is what this one describes
