@@ -16,9 +16,10 @@ from hwgen.fixed import IntArray
 from hwgen.frontend import Inspection
 from hwgen.frontend.load import InputType
 from hwgen.ir import LayerComplexity, Network, network_complexity, network_text
+from hwgen.tools import Progress
 from hwgen.training import TrainResult
-from hwgen.verify import VerifyReport, verify_project
-from hwgen.verify.vectors import project_vectors
+from hwgen.verify import VerifyReport, open_project, project_vectors, verify_project
+from hwgen.verify.run import DEFAULT_SAMPLES
 
 DEFAULT_PART = "xcvu13p-flga2577-2-e"
 DEFAULT_CLOCK_NS = 5.0
@@ -169,9 +170,51 @@ def _strategy(strategy: str | Strategy) -> Strategy:
         raise InputError(f"strategy {strategy!r} is unknown; it is {known}.") from None
 
 
-def train(
-    config: str | Path, progress: Callable[[training.TrainProgress], None] | None = None
-) -> TrainResult:
+def verify(
+    directory: str | Path,
+    *,
+    samples: int = DEFAULT_SAMPLES,
+    inputs: ArrayLike | Sequence[ArrayLike] | None = None,
+    seed: int = 0,
+    compiler: str | None = None,
+    pristine: bool = False,
+    cache: bool = True,
+    progress: Progress | None = None,
+) -> VerifyReport:
+    """Compile a project, run it beside the reference, compare every output code, and write ``verify.json`` into it.
+
+    Args:
+        samples: vectors that hwgen makes: extremes, one-hot, rounding ties, saturation edges, random.
+        inputs: real data to run as well, (samples, *shape).
+        seed: of the vectors.
+        compiler: ``"g++"``, ``"clang++"`` or a path; None chooses one.
+        pristine: use the ap_types headers as they are, without the patch that makes them fast.
+        cache: keep compiled libraries in the user's cache.
+        progress: told what is being done.
+    Returns:
+        The report: ``report.equal`` is the verdict, ``report.mismatch`` explains the first difference.
+    Raises:
+        ProjectError: the folder is no hwgen project, or damaged.
+        ToolMissingError: no C++ compiler.
+        ToolFailedError: the sources do not compile, or crash.
+    """
+    project = Path(directory)
+    codes = None if inputs is None else reference.encode(open_project(project).network, inputs)
+    report = verify_project(
+        project,
+        samples=samples,
+        inputs=codes,
+        seed=seed,
+        compiler=compiler,
+        pristine=pristine,
+        cache=cache,
+        progress=progress,
+    )
+    report.write_report(project)
+    return report
+
+
+def train(config: str | Path, progress: Callable[[training.TrainProgress], None] | None = None) -> TrainResult:
     """Train, quantize and prune as a TOML file says; needs the ``train`` extra.
 
     Raises:
@@ -194,5 +237,5 @@ __all__ = [
     "inspect",
     "load",
     "train",
-    "verify_project",
+    "verify",
 ]

@@ -3,6 +3,7 @@
 A tool or a folder that is missing skips a test on a developer's machine and fails it where the environment says CI=true.
 """
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -30,3 +31,18 @@ def shared() -> Path:
     """Models, data and recorded oracles that lie beside the checkout, outside the repository."""
     folder = Path(__file__).resolve().parents[2] / "shared"
     return folder if folder.is_dir() else missing("the folder ../shared beside the checkout")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many random models were equal, and how far Keras itself was off where float32 rounds."""
+    recorded = [
+        json.loads(value)
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+        if name == "keras_equality"
+    ]
+    if recorded:
+        from oracle.keras_equality import Outcome, summary
+
+        terminalreporter.section("Keras equality")
+        terminalreporter.write_line("\n".join(summary(Outcome(**outcome) for outcome in recorded)))

@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from hwgen import api
+from hwgen.cli.arrays import read_array
 from hwgen.cli.options import InputTypeText, MasksFile, ModelFile, WeightsFile
 from hwgen.cli.tables import console, percent, table
-from hwgen.errors import InputError
 
 
 def build_command(
@@ -34,12 +33,10 @@ def build_command(
     result = api.build(
         loaded, output, strategy=strategy, part=part, clock_ns=clock_ns, inputs=data, overwrite=overwrite
     )
-    rows = table(
-        f"{output}: HLS C++, {result.strategy.value}, {part}, {clock_ns:g} ns (counted before synthesis)",
-        {"layer": "left", "weights": "right", "left": "right", "zero": "right", "weight bits": "right",
-         "input bits": "right", "products": "right", "adders": "right", "positions": "right"},
-    )  # fmt: skip
     adders = result.strategy is api.Strategy.ADDERS
+    title = f"{output}: HLS C++ with {result.strategy.value}, {part}, {clock_ns:g} ns (counted in the network)"
+    columns = ("weights", "left", "zero", "weight bits", "input bits", "products", "adders", "positions")
+    rows = table(title, {"layer": "left"} | dict.fromkeys(columns, "right"))
     for layer in result.layers:
         products, sums = (0, layer.adders) if adders else (layer.nonzeros, layer.sums)
         zero = percent(layer.weights - layer.nonzeros, layer.weights)
@@ -49,18 +46,3 @@ def build_command(
     for note in loaded.network.notes:
         console.print(f"note: {note}", markup=False)
     console.print(f"{result.files} files; next: hwgen verify {output}", markup=False)
-
-
-def read_array(path: Path) -> np.ndarray:
-    """Read a .npy file.
-
-    Raises:
-        InputError: missing, or no array.
-    """
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: a NumPy array (.npy) was expected ({error}).") from error
-    if not isinstance(array, np.ndarray):
-        raise InputError(f"{path}: a .npy file with one array was expected, this is an archive of several.")
-    return array

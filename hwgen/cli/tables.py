@@ -1,9 +1,16 @@
 """Tables and figures on the terminal, the same look everywhere."""
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from rich.console import Console
 from rich.table import Table
 
-console = Console(highlight=False, soft_wrap=True)
+# A pipe or a file has no width of its own: give whole lines.
+_PIPED_WIDTH = 200
+
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
 errors = Console(stderr=True, highlight=False)
 
 
@@ -13,9 +20,11 @@ def table(title: str, columns: dict[str, str]) -> Table:
     Args:
         columns: heading to "left" or "right".
     """
-    result = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    result = Table(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
     for heading, justify in columns.items():
-        result.add_column(heading, justify="right" if justify == "right" else "left", no_wrap=True)
+        result.add_column(heading, justify="right" if justify == "right" else "left", overflow="fold")
     return result
 
 
@@ -27,3 +36,10 @@ def shape_text(shape: tuple[int, ...]) -> str:
 def percent(part: int, whole: int) -> str:
     """A share of a whole as a percentage."""
     return f"{part / whole:.1%}" if whole else "-"
+
+
+@contextmanager
+def doing(what: str) -> Iterator[Callable[[str, int, int], None]]:
+    """A spinner on standard error, and the function that tells it what is being done and how far it is."""
+    with errors.status(what) as status:
+        yield lambda step, done, total: status.update(f"{step} ({done} of {total})")

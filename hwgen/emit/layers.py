@@ -1,10 +1,10 @@
 """Layers as views: dataclasses of finished strings, one for each template in ``templates/hls/layers/``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import assert_never
 
-from hwgen.emit.cpp import literal
+from hwgen.emit.cpp import code_type, literal
 from hwgen.emit.kernel import Kernel, kernel
 from hwgen.emit.liveness import Live
 from hwgen.emit.names import Names
@@ -12,6 +12,7 @@ from hwgen.emit.steps import Comparators, ScaledSteps, step_form
 from hwgen.emit.strategy import Strategy
 from hwgen.emit.sums import layer_sums
 from hwgen.errors import UnsupportedError
+from hwgen.fixed import FixedType
 from hwgen.ir import Conv, Dense, Interval, MaxPool, Relu, Requantize, StepFunction, Value
 
 
@@ -64,7 +65,6 @@ class DenseView:
     name: str
     ports: Ports
     kernel: Kernel
-    kernel_function: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,44 +87,48 @@ class MaxPoolView:
 
 
 @dataclass(frozen=True, slots=True)
-class ReluView:
-    template = "relu"
+class _Elementwise:
+    """A function of each code by itself."""
+
     name: str
     ports: Ports
     channels: int
     positions: int
+
+    @property
+    def repeated(self) -> bool:
+        """Whether there is more than one position to go through."""
+        return self.positions > 1
 
 
 @dataclass(frozen=True, slots=True)
-class RequantizeView:
-    """``fraction`` is that of the codes read; ``type`` the ap_fixed whose assignment quantizes."""
+class ReluView(_Elementwise):
+    template = "relu"
+
+
+@dataclass(frozen=True, slots=True)
+class RequantizeView(_Elementwise):
+    """The assignment of an ap_fixed to one with rounding and overflow modes.
+
+    Attributes:
+        source: C++ expression of the number to quantize.
+        type: the ap_fixed that it is assigned to.
+    """
 
     template = "requantize"
-    name: str
-    ports: Ports
-    channels: int
-    positions: int
-    fraction: int
+    source: str
     type: str
 
 
 @dataclass(frozen=True, slots=True)
-class ScaledStepsView:
+class ScaledStepsView(_Elementwise):
     template = "scaled_steps"
-    name: str
-    ports: Ports
-    channels: int
-    positions: int
     form: ScaledSteps
 
 
 @dataclass(frozen=True, slots=True)
-class ComparatorsView:
+class ComparatorsView(_Elementwise):
     template = "comparators"
-    name: str
-    ports: Ports
-    channels: int
-    positions: int
     form: Comparators
 
 
@@ -163,7 +167,7 @@ def layer_view(layer: ComputingLayer, ports: Ports, around: Surroundings) -> Lay
         case Dense():
             sums = layer_sums(layer, around.given, around.live)
             written = kernel(layer.name, sums, around.strategy, around.names)
-            return DenseView(layer.name, ports, written, around.names.take(f"{layer.name}_sums"))
+            return DenseView(layer.name, ports, written)
         case Conv():
             live = around.live.reshape(-1, layer.output.shape[-1]).any(axis=0)
             written = kernel(layer.name, layer_sums(layer, around.given, live), around.strategy, around.names)
@@ -174,7 +178,9 @@ def layer_view(layer: ComputingLayer, ports: Ports, around: Surroundings) -> Lay
         case Relu():
             return ReluView(layer.name, ports, channels, positions)
         case Requantize():
-            return RequantizeView(layer.name, ports, channels, positions, around.source.type.fraction, around.value_type)
+            return RequantizeView(
+                layer.name, ports, channels, positions, _quantizer_source(layer, around), around.value_type
+            )
         case StepFunction():
             form = step_form(layer, around.given, around.names)
             if isinstance(form, ScaledSteps):
@@ -182,6 +188,20 @@ def layer_view(layer: ComputingLayer, ports: Ports, around: Surroundings) -> Lay
             return ComparatorsView(layer.name, ports, channels, positions, form)
         case _:
             assert_never(layer)
+
+
+def _quantizer_source(layer: Requantize, around: Surroundings) -> str:
+    """The number that is quantized.
+
+    Where more bits are cut off than the code has, the simulation model of ap_fixed would read a bit that is not there,
+    and stop. Sign bits in front, or fewer bits cut where all of them lie far below the target's, change no result.
+    """
+    low, high = around.given.bounds
+    code = FixedType.holding(low, high, 0)
+    fraction = layer.output.type.fraction
+    shift = min(around.source.type.fraction - fraction, code.width + 2)
+    operand = "x[i]" if shift <= code.width else f"{code_type(replace(code, width=shift))}(x[i])"
+    return f"fixed_of<{fraction + shift}>({operand})"
 
 
 def _rows_and_columns(sizes: tuple[int, ...], missing: int) -> tuple[int, int]:

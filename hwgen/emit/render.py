@@ -2,6 +2,7 @@
 
 from functools import cache
 from importlib.metadata import version
+
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from hwgen.resources import data_folder

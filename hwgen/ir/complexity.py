@@ -41,14 +41,15 @@ class LayerComplexity:
 def signed_digits(code: IntArray) -> IntArray:
     """Number of non-zero digits of the canonical signed-digit form of each code.
 
-    Source: Reitwiesner 1960; a digit is non-zero exactly where c and 3c differ in the bit above it.
+    Source: Reitwiesner 1960; digit k of c is non-zero exactly where c and 3c differ in bit k + 1.
     """
-    magnitude = np.abs(code)
-    differing = magnitude ^ (3 * magnitude)
+    # As unsigned, the magnitude of every int64 fits, and so does 3c shifted right by one.
+    half = np.abs(code).astype(np.uint64) >> np.uint64(1)
+    differing = half ^ (half + np.abs(code).astype(np.uint64))
     count = np.zeros(code.shape, dtype=np.int64)
     while differing.any():
-        count += differing & 1
-        differing >>= 1
+        count += (differing & np.uint64(1)).astype(np.int64)
+        differing >>= np.uint64(1)
     return count
 
 

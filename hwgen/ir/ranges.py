@@ -7,7 +7,7 @@ from typing import assert_never
 import numpy as np
 
 from hwgen.errors import TypeRangeError
-from hwgen.fixed import IntArray, requantize
+from hwgen.fixed import FixedType, IntArray, Overflow, Quantizer, requantize
 from hwgen.ir.layers import Conv, Dense, Layer, MaxPool, Relu, Requantize, Reshape, StepFunction, step_codes
 from hwgen.ir.network import Network
 from hwgen.ir.tensor import SparseTensor, Value
@@ -37,13 +37,12 @@ def value_ranges(network: Network) -> Mapping[str, Interval]:
     """The interval of every value, by interval arithmetic from the input types.
 
     Raises:
-        TypeRangeError: a sum may need more than 62 bits.
+        TypeRangeError: a sum may reach 2**62 in magnitude, or a shift to the left may leave 64 bits.
     """
-    ranges: dict[str, Interval] = {}
-    for source in network.inputs:
-        ranges[source.value.name] = input_interval(source.value)
+    values = network.values()
+    ranges = {source.value.name: input_interval(source.value) for source in network.inputs}
     for layer in network.layers:
-        ranges[layer.output.name] = layer_interval(layer, network.value(layer.input), ranges[layer.input])
+        ranges[layer.output.name] = layer_interval(layer, values[layer.input], ranges[layer.input])
     return ranges
 
 
@@ -91,16 +90,17 @@ def sum_interval(name: str, weight: SparseTensor, bias: IntArray, given: Interva
     """Interval of ``input @ weight + bias`` for a sparse (inputs, outputs) weight.
 
     Raises:
-        TypeRangeError: magnitudes add up to more than 62 bits, so that a partial sum could overflow.
+        TypeRangeError: magnitudes add up to 2**62, so that a partial sum could overflow.
     """
     row, column = np.divmod(weight.index, weight.shape[1])
     magnitude = np.maximum(np.abs(given.low.astype(np.float64)), np.abs(given.high.astype(np.float64)))
     total = np.abs(bias.astype(np.float64))
     np.add.at(total, column, np.abs(weight.code.astype(np.float64)) * magnitude[row])
+    # The factor covers the rounding of this very sum.
     if total.size and total.max() >= 2.0**CODE_BITS * 0.999:
         raise TypeRangeError(
-            f"layer {name!r}: its sums need {int(np.ceil(np.log2(total.max()))) + 1} bits and hwgen computes in at most "
-            f"{CODE_BITS}; use fewer bits in its inputs, weights or scales."
+            f"layer {name!r}: magnitudes of products and bias add up to about 2**{np.log2(total.max()):.1f}, and hwgen "
+            f"computes below 2**{CODE_BITS}; use fewer bits in its inputs, weights or scales."
         )
     at_low, at_high = weight.code * given.low[row], weight.code * given.high[row]
     low, high = bias.copy(), bias.copy()
@@ -118,27 +118,15 @@ def _reshaped(source: Value, output: Value, given: Interval) -> Interval:
 
 
 def _requantized(layer: Requantize, source: Value, given: Interval) -> Interval:
-    """Ends map to ends as long as the overflow mode keeps order; otherwise anything the type holds can come out."""
+    """Rounding keeps order, so ends map to ends; so does saturation, but not every other way to resolve overflow."""
     quantizer = layer.quantizer
-    rounded_low = requantize(given.low, source.type, quantizer)
-    rounded_high = requantize(given.high, source.type, quantizer)
-    if layer.overflow.value in ("SAT", "SAT_SYM"):
-        return Interval(rounded_low, rounded_high)
-    # WRAP and SAT_ZERO keep order only where nothing overflows.
-    exact = _without_overflow(layer, source, given)
-    low = np.where(exact, rounded_low, quantizer.low)
-    high = np.where(exact, rounded_high, quantizer.high)
-    return Interval(low, high)
-
-
-def _without_overflow(layer: Requantize, source: Value, given: Interval) -> np.ndarray:
-    """Per channel: whether rounding alone already lands inside the output type."""
-    fraction = layer.output.type.fraction
-    shift = source.type.fraction - fraction
-    inside = []
-    for low, high in zip(given.low.tolist(), given.high.tolist(), strict=True):
-        # One code of margin on either side covers every rounding mode.
-        scaled_low = (low >> shift) - 1 if shift > 0 else low << -shift
-        scaled_high = (high >> shift) + 1 if shift > 0 else high << -shift
-        inside.append(layer.output.type.holds(scaled_low, scaled_high))
-    return np.array(inside, dtype=bool)
+    wide = Quantizer(FixedType(True, 64, quantizer.type.fraction), layer.rounding, Overflow.SAT)
+    try:
+        low, high = requantize(given.low, source.type, wide), requantize(given.high, source.type, wide)
+    except TypeRangeError as error:
+        raise TypeRangeError(f"layer {layer.name!r}: {error}") from error
+    if layer.overflow in (Overflow.SAT, Overflow.SAT_SYM):
+        return Interval(np.clip(low, quantizer.low, quantizer.high), np.clip(high, quantizer.low, quantizer.high))
+    # WRAP and SAT_ZERO keep order only where nothing overflows; elsewhere anything the type holds can come out.
+    fits = (low >= quantizer.low) & (high <= quantizer.high)
+    return Interval(np.where(fits, low, quantizer.low), np.where(fits, high, quantizer.high))

@@ -19,7 +19,7 @@ def network_text(network: Network) -> str:
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    header = f"network {network.name}: {' , '.join(network.outputs)}"
+    header = f"network {network.name}: {', '.join(network.outputs)}"
     return "\n".join([header, *lines, *(f"note: {note}" for note in network.notes)])
 
 
@@ -32,19 +32,24 @@ def _weights(layer: Dense | Conv) -> str:
     return f"{weight.nonzeros} of {weight.size} weights left ({weight.sparsity:.1%} zero), weight {weight.type}"
 
 
+def _sliding(layer: Conv | MaxPool) -> str:
+    text = f"strides {_shape(layer.strides)}"
+    if any(before or after for before, after in layer.padding):
+        text += ", padding " + " ".join(f"{before}+{after}" for before, after in layer.padding)
+    return text
+
+
 def _details(layer: Layer) -> str:
     match layer:
         case Dense():
             return _weights(layer)
         case Conv():
-            geometry = f"kernel {_shape(layer.weight.shape)}, strides {_shape(layer.strides)}"
-            if any(before or after for before, after in layer.padding):
-                geometry += ", padding " + " ".join(f"{before}+{after}" for before, after in layer.padding)
+            geometry = f"kernel {_shape(layer.weight.shape)}, {_sliding(layer)}"
             if any(d > 1 for d in layer.dilation):
                 geometry += f", dilation {_shape(layer.dilation)}"
             return f"{_weights(layer)}, {geometry}"
         case MaxPool():
-            return f"window {_shape(layer.window)}, strides {_shape(layer.strides)}"
+            return f"window {_shape(layer.window)}, {_sliding(layer)}"
         case Reshape() | Relu():
             return ""
         case Requantize():

@@ -8,16 +8,9 @@ from hwgen.errors import InputError
 
 Argument = int | float | str | bool
 
-# Deterministic at inference and known to qkeras.utils.load_qmodel, so that a saved model loads in plain QKeras.
-# quantized_linear and quantized_hswish are not in its list of custom objects; bernoulli is random.
-WEIGHT_QUANTIZERS = (
-    "quantized_bits",
-    "binary",
-    "ternary",
-    "stochastic_binary",
-    "stochastic_ternary",
-    "quantized_po2",
-)
+# Deterministic, and known to qkeras.utils.load_qmodel, so that a saved model loads in plain QKeras. quantized_linear
+# and quantized_hswish are not among its custom objects; bernoulli and the stochastic quantizers are random.
+WEIGHT_QUANTIZERS = ("quantized_bits", "binary", "ternary", "quantized_po2")
 ACTIVATION_QUANTIZERS = (
     "quantized_relu",
     "quantized_bits",
@@ -28,7 +21,7 @@ ACTIVATION_QUANTIZERS = (
     "binary",
     "ternary",
 )
-_FIXED_BITS = {"binary": 1, "stochastic_binary": 1, "ternary": 2, "stochastic_ternary": 2}
+_FIXED_BITS = {"binary": 1, "ternary": 2}
 
 
 @dataclass(frozen=True, slots=True)

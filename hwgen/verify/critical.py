@@ -1,4 +1,4 @@
-"""Where a quantizing layer can go wrong: its thresholds, its saturation edges and its rounding ties, channel by channel.
+"""Where a quantizing layer can go wrong: thresholds, saturation edges and rounding ties, channel by channel.
 
 A wrong width, rounding mode or threshold shows only for some input codes of a ``Requantize`` or ``StepFunction``. For
 each channel these are watched, as numbered events:
@@ -47,11 +47,11 @@ class Critical:
 
     @property
     def channels(self) -> int:
-        return self.possible.shape[0]
+        return len(self.possible)
 
     @property
     def steps(self) -> int:
-        return self.thresholds.shape[1]
+        return int(self.thresholds.shape[1])
 
     @property
     def edges(self) -> slice:
@@ -70,7 +70,13 @@ class Critical:
 
     def channel_thresholds(self, channel: int) -> IntArray:
         """(steps,): those of one channel."""
-        return self.thresholds[channel if len(self.thresholds) > 1 else 0]
+        row: IntArray = self.thresholds[channel if len(self.thresholds) > 1 else 0]
+        return row
+
+    def edge_code(self, channel: int, column: int) -> int:
+        """The code at which an edge happens, given its column."""
+        threshold = int(self.channel_thresholds(channel)[column % self.steps])
+        return threshold - (1 if column >= self.steps else 0)
 
     def occurrences(self, codes: IntArray) -> tuple[IntArray, IntArray]:
         """Find the events among codes of the source value.
@@ -154,7 +160,7 @@ def _range_edges(quantizer: Quantizer, source: Value, given: Interval) -> IntArr
 
 
 def _first_reaching(target: int, shift: int, quantizer: Quantizer, source: FixedType, low: int, high: int) -> int:
-    """The smallest code that rounds to at least ``target``, without overflow: NEVER, or below ``low``, where outside."""
+    """The smallest code that rounds to at least ``target``: NEVER, or below ``low``, where that is outside."""
     if shift <= 0:
         first = -((-target) >> -shift)
         return first if first <= high else NEVER

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from hwgen.errors import NetworkError, ProjectError
+from hwgen.errors import InputError, NetworkError, ProjectError
 from hwgen.ir import Network, network_from_json
 from hwgen.tools import SourceTree
 
@@ -36,16 +37,15 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project folder, read once.
+    """A project, read once.
 
     Attributes:
         network: what the project must compute.
-        tree: C++ sources and headers as they are in the folder.
+        tree: C++ sources and headers as they are.
         changes: files that differ from what ``project.json`` says hwgen wrote, by path.
         sha256: of network and sources, as they are.
     """
 
-    directory: Path
     network: Network
     tree: SourceTree
     changes: tuple[FileChange, ...]
@@ -61,87 +61,88 @@ def open_project(directory: Path) -> Project:
     directory = Path(directory)
     if not directory.is_dir():
         raise ProjectError(f"a project folder was expected at {str(directory)!r}, where there is no folder.")
-    document = _project_document(directory)
-    network = _network(directory)
-    ap_types = str(document.get("include", ""))
-    files = _source_files(directory)
+    try:
+        beside = [path for path in directory.iterdir() if path.is_file()]
+        below = [path for path in directory.rglob("*/*") if path.is_file()]
+        files = {path.relative_to(directory).as_posix(): path.read_bytes() for path in (*beside, *below)}
+    except OSError as error:
+        raise ProjectError(f"project {str(directory)!r}: a file cannot be read: {error}.") from error
+    return project_from_files(files, str(directory))
+
+
+def project_from_files(files: Mapping[str, bytes], where: str) -> Project:
+    """A project from its files, read or never written: path with forward slashes to content.
+
+    Args:
+        where: for error messages.
+    Raises:
+        ProjectError: as in ``open_project``.
+    """
+    document = _project_document(files, where)
+    network = _network(files, where)
+    sources = {path: content for path, content in sorted(files.items()) if _is_source(path)}
     units = tuple(document["sources"])
     for unit in units:
-        if unit not in files:
+        if unit not in sources:
             raise ProjectError(
-                f"project {directory.name!r}: the source {unit!r}, listed in {PROJECT_FILE}, is missing; "
-                f"build the project again."
+                f"project {where!r}: the source {unit!r}, listed in {PROJECT_FILE}, is missing; build it again."
             )
-    tree = SourceTree(files, units, (".", "firmware"), ap_types if _has_folder(files, ap_types) else "")
-    return Project(directory, network, tree, _changes(directory, document["files"], files), _content(directory, files))
+    ap_types = str(document.get("include", ""))
+    has_ap_types = bool(ap_types) and any(path.startswith(f"{ap_types}/") for path in sources)
+    tree = SourceTree(sources, units, (".", "firmware"), ap_types if has_ap_types else "")
+    return Project(network, tree, _changes(document["files"], files), _digest(files, sources))
 
 
-def _project_document(directory: Path) -> dict[str, Any]:
+def _is_source(path: str) -> bool:
+    """All of ``firmware/``, and the C++ files beside it."""
+    name = PurePosixPath(path)
+    return path.startswith("firmware/") or (len(name.parts) == 1 and name.suffix in _SOURCE_SUFFIXES)
+
+
+def _project_document(files: Mapping[str, bytes], where: str) -> dict[str, Any]:
     """``project.json``: sources to compile, and the sha256 of every file that hwgen wrote."""
-    where = f"project {directory.name!r}: {PROJECT_FILE}"
+    what = f"project {where!r}: {PROJECT_FILE}"
+    if PROJECT_FILE not in files:
+        raise ProjectError(f"{what} is missing, so this is no hwgen project; write one with 'hwgen build'.")
     try:
-        document = json.loads((directory / PROJECT_FILE).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ProjectError(
-            f"{where} is missing, so {str(directory)!r} is no hwgen project; write one with 'hwgen build'."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise ProjectError(f"{where} cannot be read as JSON ({error}); build the project again.") from error
+        document = json.loads(files[PROJECT_FILE])
+    except ValueError as error:
+        raise ProjectError(f"{what} cannot be read as JSON ({error}); build the project again.") from error
     if not isinstance(document, dict) or document.get("format") != _FORMAT:
-        raise ProjectError(f"{where} is not of format {_FORMAT}, which this hwgen reads; build the project again.")
-    sources, files = document.get("sources"), document.get("files")
+        raise ProjectError(f"{what} is not of format {_FORMAT}, which this hwgen reads; build the project again.")
+    sources, written = document.get("sources"), document.get("files")
     if not isinstance(sources, list) or not sources or not all(isinstance(path, str) for path in sources):
-        raise ProjectError(f"{where} should list the C++ files to compile under 'sources'; build the project again.")
-    if not isinstance(files, dict) or not all(isinstance(digest, str) for digest in files.values()):
-        raise ProjectError(f"{where} should map each file to its sha256 under 'files'; build the project again.")
+        raise ProjectError(f"{what} should list the C++ files to compile under 'sources'; build the project again.")
+    if not isinstance(written, dict) or not all(isinstance(digest, str) for digest in written.values()):
+        raise ProjectError(f"{what} should map each file to its sha256 under 'files'; build the project again.")
     return document
 
 
-def _network(directory: Path) -> Network:
-    where = f"project {directory.name!r}: {NETWORK_FILE}"
+def _network(files: Mapping[str, bytes], where: str) -> Network:
+    what = f"project {where!r}: {NETWORK_FILE}"
+    if NETWORK_FILE not in files:
+        raise ProjectError(f"{what} is missing; build the project again.")
     try:
-        return network_from_json((directory / NETWORK_FILE).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ProjectError(f"{where} is missing; build the project again.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProjectError(f"{where} cannot be read ({error}); build the project again.") from error
-    except NetworkError as error:
-        raise ProjectError(f"{where} is damaged: {error} Build the project again.") from error
+        return network_from_json(files[NETWORK_FILE].decode())
+    except UnicodeDecodeError as error:
+        raise ProjectError(f"{what} is not text ({error}); build the project again.") from error
+    except (NetworkError, InputError) as error:
+        raise ProjectError(f"{what} is damaged: {error} Build the project again.") from error
 
 
-def _source_files(directory: Path) -> dict[str, bytes]:
-    """All of ``firmware/``, and the C++ files beside it."""
-    found: dict[str, bytes] = {}
-    beside = [path for path in directory.iterdir() if path.suffix in _SOURCE_SUFFIXES]
-    for path in (*(directory / "firmware").rglob("*"), *beside):
-        if path.is_file():
-            found[path.relative_to(directory).as_posix()] = path.read_bytes()
-    return dict(sorted(found.items()))
-
-
-def _has_folder(files: dict[str, bytes], folder: str) -> bool:
-    return bool(folder) and any(path.startswith(f"{folder}/") for path in files)
-
-
-def _changes(directory: Path, written: dict[str, str], files: dict[str, bytes]) -> tuple[FileChange, ...]:
-    found = [FileChange(path, Change.ADDED) for path in files if path not in written]
+def _changes(written: dict[str, str], files: Mapping[str, bytes]) -> tuple[FileChange, ...]:
+    """Compare with what was written; of files that hwgen did not write, only sources count."""
+    found = [FileChange(path, Change.ADDED) for path in files if path not in written and _is_source(path)]
     for path, digest in written.items():
-        content = files.get(path)
-        if content is None:
-            # A path that leaves the folder was not written by hwgen: not followed, reported as missing.
-            inside = not PurePosixPath(path).is_absolute() and ".." not in PurePosixPath(path).parts
-            target = directory / path
-            content = target.read_bytes() if inside and target.is_file() else None
-        if content is None:
+        if path not in files:
             found.append(FileChange(path, Change.MISSING))
-        elif hashlib.sha256(content).hexdigest() != digest:
+        elif hashlib.sha256(files[path]).hexdigest() != digest:
             found.append(FileChange(path, Change.EDITED))
     return tuple(sorted(found, key=lambda change: change.path))
 
 
-def _content(directory: Path, files: dict[str, bytes]) -> str:
-    everything = {**files, NETWORK_FILE: (directory / NETWORK_FILE).read_bytes()}
+def _digest(files: Mapping[str, bytes], sources: Mapping[str, bytes]) -> str:
     digest = hashlib.sha256()
-    for path, content in sorted(everything.items()):
+    for path, content in sorted({**sources, NETWORK_FILE: files[NETWORK_FILE]}.items()):
         digest.update(path.encode() + b"\0" + hashlib.sha256(content).digest())
     return digest.hexdigest()

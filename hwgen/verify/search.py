@@ -13,7 +13,8 @@ from hwgen.reference import trace
 from hwgen.verify.critical import Critical
 from hwgen.verify.targets import targeted_samples
 
-_ROUNDS = 16
+_ROUNDS = 12
+_TARGETED_ROUNDS = frozenset({1, 2, 4, 8})
 _OPERATIONS_A_ROUND = 1 << 27  # multiply-adds; about a tenth of a second
 _CODES_A_ROUND = 1 << 22  # of every value of every sample; 32 MB
 _MOST_A_ROUND = 1024
@@ -98,8 +99,8 @@ class Coverage:
             _, events = point.occurrences(values[point.source])
             seen.ravel()[events] = True
 
-    def choose(self, values: dict[str, IntArray], at_most: int) -> list[int]:
-        """Mark new events as seen, and return the samples that have them: those with the most first, none for nothing."""
+    def choose(self, values: dict[str, IntArray], at_most: int) -> IntArray:
+        """Mark new events as seen, and return the samples that have them, those with the most first."""
         sample_parts, event_parts = [], []
         offset = 0
         for point, seen in zip(self.points, self.seen, strict=True):
@@ -109,7 +110,7 @@ class Coverage:
             event_parts.append(events[new] + offset)
             offset += seen.size
         if not sample_parts:
-            return []
+            return np.empty(0, dtype=np.int64)
         samples, events = np.concatenate(sample_parts), np.concatenate(event_parts)
         chosen: list[int] = []
         while samples.size and len(chosen) < at_most:
@@ -118,8 +119,9 @@ class Coverage:
             chosen.append(best)
             left = ~np.isin(events, events[samples == best])
             samples, events = samples[left], events[left]
-        self.add({name: codes[chosen] for name, codes in values.items()})
-        return chosen
+        if chosen:
+            self.add({name: codes[chosen] for name, codes in values.items()})
+        return np.array(chosen, dtype=np.int64)
 
 
 def samples_at_once(network: Network) -> int:
@@ -149,18 +151,16 @@ def search(space: Space, coverage: Coverage, at_most: int, generator: Generator)
     for turn in range(_ROUNDS):
         if coverage.complete or len(kept) >= at_most:
             break
-        match turn:
-            case 0:
-                rows = space.varied(at_once, generator)
-            case 1:
-                rows = _targeted(space, coverage, min(at_once, at_most), generator)
-            case _:
-                half = at_once // 2 if len(kept) else 0
-                parts = [space.varied(at_once - half, generator)]
-                rows = np.concatenate([*parts, space.mutated(kept, half, generator)] if half else parts)
+        if turn in _TARGETED_ROUNDS:
+            rows = _targeted(space, coverage, min(at_once, at_most - len(kept)), generator)
+        else:
+            bred = at_once // 2 if len(kept) else 0
+            rows = space.varied(at_once - bred, generator)
+            if bred:
+                rows = np.concatenate([rows, space.mutated(kept, bred, generator)])
         if len(rows):
             values = dict(trace(space.network, space.split(rows)))
-            # The first rounds must not use up what the targeted ones need.
+            # The first round must not use up what the targeted ones need.
             room = at_most - len(kept) if turn else at_most // 3
             kept = np.concatenate([kept, rows[coverage.choose(values, room)]])
     return kept

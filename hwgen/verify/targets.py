@@ -18,6 +18,7 @@ from hwgen.verify.critical import Critical, first_tie
 _STARTS = 6
 _WEIGHTS_MOVED = 48  # of one sum; the others keep their random codes
 _PAIR_REACH = 6
+_PAIR_WEIGHTS = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,8 +124,7 @@ def _wanted_code(
 ) -> int | None:
     """A code at which the event happens; for ties, any of them that the sum can reach."""
     if column < point.edges.stop:
-        threshold = int(point.channel_thresholds(channel)[column % point.steps])
-        return threshold - (1 if column >= point.steps else 0)
+        return point.edge_code(channel, column)
     if not point.ties.start <= column < point.ties.stop:
         return None
     ends = np.sort(first.weight * np.stack([low[first.position], high[first.position]]), axis=0)
@@ -162,13 +162,17 @@ def solve(first: FirstSum, wanted: int, low: IntArray, high: IntArray, generator
         missing -= step * weight
     for start in range(_STARTS):
         if missing[start] == 0 or _mend(codes[start], int(missing[start]), first, largest_first, low, high):
-            return codes[start]
+            found: IntArray = codes[start]
+            return found
     return None
 
 
 def _mend(codes: IntArray, missing: int, first: FirstSum, terms: IntArray, low: IntArray, high: IntArray) -> bool:
     """Change two codes so that the sum grows by ``missing``; whether that was possible."""
+    terms = terms[-_PAIR_WEIGHTS:]  # the smallest, which what is missing is smaller than
     weight, place = first.weight[terms], first.position[terms]
+    if abs(missing) > 2 * _PAIR_REACH * int(np.abs(weight).max()):
+        return False  # every code is at its end: the sum cannot be reached
     for step in range(-_PAIR_REACH, _PAIR_REACH + 1):
         rest = missing - step * weight[:, None]  # (first term, second term)
         other = rest // weight[None, :]

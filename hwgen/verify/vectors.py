@@ -93,9 +93,7 @@ class TestVectors:
         raise IndexError(sample)
 
 
-def make_vectors(
-    network: Network, samples: int, seed: int = 0, given: Sequence[IntArray] | None = None
-) -> TestVectors:
+def make_vectors(network: Network, samples: int, seed: int = 0, given: Sequence[IntArray] | None = None) -> TestVectors:
     """Make test vectors; the same arguments give the same vectors.
 
     Of ``samples``, the five constant ones come first, then up to a quarter one-hot (at most 512), up to a half critical
@@ -107,8 +105,7 @@ def make_vectors(
     Raises:
         InputError: a negative number of samples, none at all, or given codes of a wrong shape or outside their type.
     """
-    if samples < 0 or (samples == 0 and given is None):
-        raise InputError(f"at least one sample is needed to verify anything, got {samples}.")
+    check_request(network, samples, given)
     space = Space.of(network)
     one_hot_seed, search_seed, random_seed = np.random.SeedSequence(seed).spawn(3)
     coverage = Coverage(critical_points(network))
@@ -121,7 +118,7 @@ def make_vectors(
             outputs.extend(_evaluate(space, rows, coverage))
 
     if given is not None:
-        put(VectorKind.GIVEN, _rows(network, given))
+        put(VectorKind.GIVEN, np.concatenate([array.reshape(len(array), -1) for array in given], axis=1))
     left = samples
     for kind, rows in _constant_rows(space):
         put(kind, rows[:left])
@@ -169,8 +166,16 @@ def _evaluate(space: Space, rows: IntArray, coverage: Coverage) -> list[tuple[In
     return outputs
 
 
-def _rows(network: Network, given: Sequence[IntArray]) -> IntArray:
-    """Given codes as rows; shapes are checked here, types and ranges by the reference."""
+def check_request(network: Network, samples: int, given: Sequence[IntArray] | None) -> None:
+    """Say what is wrong with the arguments of ``make_vectors``, without making any.
+
+    Raises:
+        InputError: see there.
+    """
+    if samples < 0 or (samples == 0 and given is None):
+        raise InputError(f"at least one sample is needed to verify anything, got {samples}.")
+    if given is None:
+        return
     if len(given) != len(network.inputs):
         raise InputError(f"network {network.name!r} has {len(network.inputs)} inputs, got {len(given)} arrays.")
     for array, source in zip(given, network.inputs, strict=True):
@@ -183,7 +188,14 @@ def _rows(network: Network, given: Sequence[IntArray]) -> IntArray:
             )
     if len({len(array) for array in given}) != 1 or not len(given[0]):
         raise InputError(f"every input needs the same number of samples, got {[len(array) for array in given]}.")
-    return np.concatenate([array.reshape(len(array), -1) for array in given], axis=1)
+    for array, source in zip(given, network.inputs, strict=True):
+        value = source.value
+        low, high = int(array.min()), int(array.max())
+        if not value.type.holds(low, high):
+            raise InputError(
+                f"input {value.name!r}: codes from {low} to {high} do not fit its type {value.type} "
+                f"({value.type.min_code} to {value.type.max_code})."
+            )
 
 
 def _constant_rows(space: Space) -> list[tuple[VectorKind, IntArray]]:
@@ -222,3 +234,8 @@ def _layer_coverage(coverage: Coverage) -> tuple[LayerCoverage, ...]:
 
         found.append(LayerCoverage(point.layer, point.kind, hits(point.edges), hits(point.ties), hits(point.ends)))
     return tuple(found)
+
+
+def project_vectors(network: Network, samples: int = 200, seed: int = 0) -> tuple[IntArray, ...]:
+    """Input codes for a project's own testbench: (samples, *shape) int64 an input, every kind of vector among them."""
+    return make_vectors(network, samples, seed).inputs

@@ -10,30 +10,26 @@
 template <int FRACTION, int W> inline ap_fixed<W, W - FRACTION> fixed_of(const ap_int<W> &code) {
 #pragma HLS INLINE
     ap_fixed<W, W - FRACTION> value;
-    value.range() = code.range();
+    value.range() = code;
     return value;
 }
 
 template <int FRACTION, int W> inline ap_ufixed<W, W - FRACTION> fixed_of(const ap_uint<W> &code) {
 #pragma HLS INLINE
     ap_ufixed<W, W - FRACTION> value;
-    value.range() = code.range();
+    value.range() = code;
     return value;
 }
 
 // The code of a number.
 template <int W, int I, ap_q_mode Q, ap_o_mode O> inline ap_int<W> code_of(const ap_fixed<W, I, Q, O> &value) {
 #pragma HLS INLINE
-    ap_int<W> code;
-    code.range() = value.range();
-    return code;
+    return value.range();
 }
 
 template <int W, int I, ap_q_mode Q, ap_o_mode O> inline ap_uint<W> code_of(const ap_ufixed<W, I, Q, O> &value) {
 #pragma HLS INLINE
-    ap_uint<W> code;
-    code.range() = value.range();
-    return code;
+    return value.range();
 }
 
 // code * 2**SHIFT, with the bits that it needs: operator<< alone keeps the width and loses the top.

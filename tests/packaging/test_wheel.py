@@ -1,5 +1,6 @@
 """The built wheel, installed alone in an empty environment: complete, free of TensorFlow, and able to do its work."""
 
+import os
 import subprocess
 import sys
 import venv
@@ -12,14 +13,17 @@ from keras_file import write_dense_model
 CHECKOUT = Path(__file__).resolve().parents[2]
 TEMPLATES = [path.relative_to(CHECKOUT) for path in (CHECKOUT / "templates").rglob("*") if path.is_file()]
 
-pytestmark = pytest.mark.slow
+# One process for all of them, so that the wheel is built and installed once.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
 
 
 def run(*command: str | Path, folder: Path) -> str:
-    """Run a command and return what it printed; a failure shows all of it."""
+    """Run a command, without the user's cache and search path; return what it printed; a failure shows all of it."""
+    environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
         [str(part) for part in command],
         cwd=folder,
+        env={**environment, "HWGEN_CACHE_DIR": str(folder / "cache")},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,0 +1,282 @@
+"""Random small QKeras models over the layers, options and quantizers that hwgen claims, reproducible from a seed."""
+
+import math
+import random
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oracle.keras_environment import keras, qkeras, quantizers
+from oracle.random_quantizers import activation_quantizer, bias_quantizer, kernel_quantizer, scale_is_power_of_two
+
+
+@dataclass(slots=True)
+class RandomModel:
+    """A built model and what is known about it.
+
+    Attributes:
+        model: a chain of layers, with weights.
+        input_type: for ``hwgen.load``; None where the model starts with an input quantizer.
+        refusals: words of the sentence with which hwgen may refuse it; empty where it must not.
+        layers: one line a layer, for messages.
+    """
+
+    seed: int
+    model: Any
+    input_type: str | None
+    refusals: list[str]
+    layers: list[str]
+
+    def __str__(self) -> str:
+        return f"random model {self.seed}, input {self.input_type}: " + "; ".join(self.layers)
+
+    def save(self, folder: Path, form: str) -> tuple[Path, Path | None]:
+        """Write the model as "h5", "keras" or "json"; return what ``hwgen.load`` takes: path and weights."""
+        path = folder / f"model_{self.seed}.{form}"
+        if form != "json":
+            self.model.save(path)
+            return path, None
+        path.write_text(self.model.to_json())
+        weights = path.with_suffix(".h5")
+        self.model.save_weights(weights)
+        return path, weights
+
+    def samples(self, count: int) -> NDArray[np.float32]:
+        """(count, *shape): the corners of the input type, then values on its grid; any float where it has no type.
+
+        Args:
+            count: at least 6, for the corners.
+        """
+        rng = np.random.default_rng(self.seed + 1)
+        shape = tuple(self.model.input_shape[1:])
+        if self.input_type is None:
+            values = rng.normal(scale=2.0, size=(count, *shape))
+            values[count // 2 :] = np.round(values[count // 2 :] * 32) / 32  # ties
+            values[0], values[1], values[2] = 100.0, -100.0, 0.0
+            return values.astype(np.float32)
+        signed, width, fraction = _parts(self.input_type)
+        low, high = (-(2 ** (width - 1)), 2 ** (width - 1) - 1) if signed else (0, 2**width - 1)
+        codes = rng.integers(low, high + 1, size=(count, *shape))
+        codes[0], codes[1], codes[2:6] = low, high, 0
+        for one_hot in (3, 4):
+            codes[one_hot].flat[rng.integers(codes[one_hot].size)] = high if one_hot == 3 else low
+        codes[5].flat[0] = 1
+        return np.ldexp(codes.astype(np.float32), -fraction)
+
+
+def _parts(input_type: str) -> tuple[bool, int, int]:
+    """Sign, width and fraction of "fixed<8,3>"."""
+    width, integer = (int(part) for part in input_type.split("<")[1].rstrip(">").split(","))
+    return not input_type.startswith("u"), width, width - integer
+
+
+def random_model(seed: int) -> RandomModel:
+    """Build the model of a seed."""
+    with warnings.catch_warnings():
+        # Keras advises on initial weights, which are all replaced.
+        warnings.filterwarnings("ignore", "The initializer .* is unseeded", UserWarning)
+        return _Builder(random.Random(seed), seed).build()
+
+
+@dataclass(slots=True)
+class _Builder:
+    rng: random.Random
+    seed: int
+    model: Any = field(default_factory=keras.Sequential)
+    lines: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    # Whether the values before the next layer are codes of a quantizer (or the input), and not sums.
+    quantized: bool = True
+
+    def chance(self, probability: float) -> bool:
+        return self.rng.random() < probability
+
+    def add(self, layer: Any, line: str) -> None:
+        self.model.add(layer)
+        self.lines.append(line)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the values that the next layer reads, without the samples."""
+        return tuple(self.model.output_shape[1:])
+
+    def build(self) -> RandomModel:
+        rng = self.rng
+        kind = rng.choice(["dense", "dense", "conv1d", "conv2d", "conv2d"])
+        input_type: str | None = None
+        shape: tuple[int, ...] = (rng.randint(1, 12),)
+        if kind == "conv1d":
+            shape = (rng.randint(5, 14), rng.randint(1, 3))
+        elif kind == "conv2d":
+            shape = (rng.randint(4, 8), rng.randint(4, 8), rng.randint(1, 3))
+        flat_input = kind != "dense" and self.chance(0.15)
+        self.add(keras.layers.Input((math.prod(shape),) if flat_input else shape), f"input {shape}")
+        if self.chance(0.25):
+            self.quantizer_layer(f"quantized_bits({rng.randint(2, 8)},{rng.randint(0, 2)})")
+        if len(self.lines) == 1 or self.chance(0.5):
+            width = rng.randint(2, 9)
+            input_type = f"{rng.choice(['', 'u'])}fixed<{width},{rng.randint(-1, width + 1)}>"
+        if flat_input:
+            self.add(keras.layers.Reshape(shape), f"Reshape{shape}")
+        for _ in range(rng.randint(1, 2) if kind != "dense" else 0):
+            self.convolution(self.shape)
+        self.to_vector()
+        for _ in range(rng.randint(0 if kind != "dense" else 1, 3)):
+            self.dense(rng.randint(1, 10))
+        self.head()
+        model = self.model
+        if self.chance(0.3):
+            model = keras.Model(model.inputs, model.outputs)
+            self.lines.insert(0, "functional")
+        _set_weights(model, np.random.default_rng(self.seed))
+        return RandomModel(self.seed, model, input_type, self.refusals, self.lines)
+
+    def quantizer_layer(self, text: str) -> None:
+        given = text if self.chance(0.5) else quantizers.get_quantizer(text)
+        self.add(qkeras.QActivation(given), f"QActivation({text})")
+        self.quantized = True
+
+    def weights_options(self) -> tuple[dict[str, Any], str]:
+        """Quantizers and bias of a layer with weights."""
+        kernel, bias = kernel_quantizer(self.rng), bias_quantizer(self.rng)
+        options: dict[str, Any] = {"kernel_quantizer": kernel, "bias_quantizer": bias, "use_bias": True}
+        if self.chance(0.2):
+            options |= {"use_bias": False, "bias_quantizer": None}
+        if self.chance(0.5):
+            options = {key: quantizers.get_quantizer(v) if isinstance(v, str) else v for key, v in options.items()}
+        line = f"{kernel}, bias {bias if options['use_bias'] else None}"
+        return options, line
+
+    def activation(self, options: dict[str, Any]) -> str:
+        """Sometimes an ``activation=`` in the layer itself."""
+        if not self.chance(0.3):
+            return ""
+        text = "relu" if self.chance(0.2) else activation_quantizer(self.rng)
+        options["activation"] = text
+        self.quantized = text != "relu"
+        return f", activation={text}"
+
+    def after_weights(self, kernel: str) -> None:
+        """What follows a layer with weights: batch norm, relu, quantizer, in orders that real models have."""
+        rng, rank = self.rng, len(self.shape) - 1
+        normalized = False
+        if not self.quantized and self.chance(0.3):
+            quantized_norm = self.chance(0.2)
+            options = {"epsilon": rng.choice([1e-3, 1e-5]), "scale": self.chance(0.85), "center": self.chance(0.85)}
+            layer = qkeras.QBatchNormalization if quantized_norm else keras.layers.BatchNormalization
+            self.add(layer(**options), f"{layer.__name__}({options})")
+            normalized = True
+        if normalized and rank and self.chance(0.15):
+            self.pool(rank)
+            self.refusals.append("takes a maximum after a batch norm with negative gamma")
+        if not self.quantized and self.chance(0.15):
+            self.add(*rng.choice([(keras.layers.ReLU(), "ReLU"), (keras.layers.Activation("relu"), "relu")]))
+        if not self.quantized and self.chance(0.9):
+            self.quantizer_layer(activation_quantizer(rng))
+        if not self.quantized and normalized:
+            self.refusals.append("batch norm")
+        if not self.quantized and not scale_is_power_of_two(kernel):
+            self.refusals.append("scale")
+
+    def convolution(self, shape: tuple[int, ...]) -> None:
+        rng, rank = self.rng, len(shape) - 1
+        options, line = self.weights_options()
+        kernel = str(options["kernel_quantizer"])
+        options["padding"] = rng.choice(["same", "valid", "causal"] if rank == 1 else ["same", "valid"])
+        size = tuple(rng.randint(1, 3) for _ in range(rank))
+        if options["padding"] == "valid":
+            size = tuple(min(a, b) for a, b in zip(size, shape, strict=False))
+        if self.chance(0.3):
+            options["strides"] = (rng.randint(1, 2),) * rank if rank == 1 or self.chance(0.7) else (1, 2)
+        elif self.chance(0.25) and (options["padding"] != "valid" or min(shape[:-1]) > 2 * (max(size) - 1)):
+            options["dilation_rate"] = (2,) * rank
+        filters = rng.randint(1, 4)
+        folded = rank == 2 and "dilation_rate" not in options and self.chance(0.2)
+        layer = qkeras.QConv2DBatchnorm if folded else (qkeras.QConv1D, qkeras.QConv2D)[rank - 1]
+        if folded:
+            options["bias_quantizer"] = bias_quantizer(rng)
+            options["epsilon"] = rng.choice([1e-3, 1e-5])
+            options["scale"] = self.chance(0.85)
+            options["folding_mode"] = rng.choice(["ema_stats_folding", "batch_stats_folding"])
+        self.quantized = False
+        line += self.activation(options)
+        geometry = {key: options[key] for key in ("strides", "padding", "dilation_rate") if key in options}
+        self.add(layer(filters, size, **options), f"{layer.__name__}({filters},{size},{geometry},{line})")
+        self.after_weights(kernel)
+        if self.chance(0.5) and min(self.shape[:-1]) >= 2:
+            self.pool(rank)
+        if self.chance(0.15):
+            self.add(keras.layers.Dropout(0.2), "Dropout")
+
+    def pool(self, rank: int) -> None:
+        options: dict[str, Any] = {"padding": self.rng.choice(["same", "valid"])}
+        if self.chance(0.4):
+            options["strides"] = self.rng.randint(1, 3)
+        layer = (keras.layers.MaxPooling1D, keras.layers.MaxPooling2D)[rank - 1]
+        self.add(layer(2, **options), f"{layer.__name__}({options})")
+
+    def to_vector(self) -> None:
+        """From (…, channels) to a vector."""
+        rank = len(self.shape) - 1
+        if rank and self.chance(0.3):
+            layer = (keras.layers.GlobalMaxPooling1D, keras.layers.GlobalMaxPooling2D)[rank - 1]
+            self.add(layer(), layer.__name__)
+        elif rank:
+            self.add(keras.layers.Flatten(), "Flatten")
+
+    def dense(self, units: int) -> None:
+        options, line = self.weights_options()
+        self.quantized = False
+        line += self.activation(options)
+        self.add(qkeras.QDense(units, **options), f"QDense({units},{line})")
+        self.after_weights(str(options["kernel_quantizer"]))
+        if self.chance(0.1):
+            self.add(keras.layers.Dropout(0.2), "Dropout")
+
+    def head(self) -> None:
+        """Sometimes a last layer without quantizer, with or without softmax."""
+        if not self.chance(0.6):
+            return
+        options, line = self.weights_options()
+        kernel = str(options["kernel_quantizer"])
+        softmax = self.rng.choice(["none", "layer", "activation"])
+        if softmax == "activation":
+            options["activation"] = "softmax"
+        units = self.rng.randint(2, 5)
+        self.add(qkeras.QDense(units, **options), f"QDense({units},{line},{softmax} softmax)")
+        if softmax == "layer":
+            self.add(keras.layers.Activation("softmax"), "softmax")
+        if not scale_is_power_of_two(kernel):
+            self.refusals.append("scale")
+
+
+def _set_weights(model: Any, rng: np.random.Generator) -> None:
+    """Weights around and beyond saturation, on ties and pruned; batch norms as after training, gamma of either sign."""
+    for layer in model.layers:
+        norm = layer if hasattr(layer, "moving_mean") else getattr(layer, "batchnorm", None)
+        if getattr(layer, "kernel", None) is not None:
+            layer.kernel.assign(_weights(layer.kernel.shape, layer.kernel_quantizer_internal, rng))
+        if getattr(layer, "bias", None) is not None:
+            layer.bias.assign(_weights(layer.bias.shape, layer.bias_quantizer_internal, rng))
+        if norm is not None:
+            size = norm.moving_mean.shape
+            norm.moving_mean.assign(rng.normal(size=size))
+            norm.moving_variance.assign(np.exp(rng.normal(size=size)))
+            if norm.gamma is not None:
+                norm.gamma.assign(rng.normal(loc=0.5, size=size) * (rng.random(size) > 0.05))
+            if norm.beta is not None:
+                norm.beta.assign(rng.normal(size=size))
+
+
+def _weights(shape: Any, quantizer: Any, rng: np.random.Generator) -> NDArray[np.float32]:
+    integer = int(getattr(quantizer, "integer", 0))
+    weights = rng.normal(scale=0.6 * 2**integer, size=shape)
+    step = 2.0 ** (integer - int(getattr(quantizer, "bits", 2)))
+    on_ties = rng.random(shape) < 0.1
+    weights = np.where(on_ties, np.round(weights / step) * step, weights)
+    kept = rng.random(shape) >= rng.choice([0.0, 0.3, 0.8])
+    return (weights * kept).astype(np.float32)
