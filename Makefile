@@ -12,7 +12,7 @@ ARGS ?=
 
 VENV := .venv
 RUN := $(VENV)/bin/python
-PYTEST := $(RUN) -m pytest -n $(JOBS) --dist loadgroup
+PYTEST := $(RUN) -m pytest -n $(JOBS)
 READY := $(VENV)/ready
 
 export PYTHON

@@ -135,7 +135,7 @@ def build(
 
     Args:
         directory: where; must not exist, or be empty, unless ``overwrite``.
-        strategy: ``"multipliers"`` (one constant product a non-zero weight) or ``"adders"`` (shifts and additions only).
+        strategy: ``"multipliers"`` (one constant product a non-zero weight) or ``"adders"`` (shifts and additions).
         part: as the vendor's tools name it.
         clock_ns: clock period to synthesize for.
         inputs: real data for the project's own testbench, (samples, *shape); chosen by hwgen where None.

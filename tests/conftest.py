@@ -42,7 +42,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if name == "keras_equality"
     ]
     if recorded:
-        from oracle.keras_equality import Outcome, summary
+        from oracle.equality_summary import Outcome, summary
 
         terminalreporter.section("Keras equality")
         terminalreporter.write_line("\n".join(summary(Outcome(**outcome) for outcome in recorded)))

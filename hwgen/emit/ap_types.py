@@ -18,11 +18,11 @@ def ap_types_files() -> tuple[tuple[str, bytes], ...]:
     """
     spec = find_spec("hls4ml")  # finds the package without the seconds that importing it takes
     if spec is None or spec.origin is None:
-        raise ToolMissingError("the ap_fixed headers come with hls4ml, which is not installed; pip install 'hls4ml>=1.3'.")
+        raise ToolMissingError(
+            "the ap_fixed headers come with hls4ml, which is not installed; pip install 'hls4ml>=1.3'."
+        )
     folder = Path(spec.origin).parent / _FOLDER
-    files = tuple(
-        (path.relative_to(folder).as_posix(), path.read_bytes()) for path in sorted(folder.rglob("*.h"))
-    )
+    files = tuple((path.relative_to(folder).as_posix(), path.read_bytes()) for path in sorted(folder.rglob("*.h")))
     if not any(name == "ap_fixed.h" for name, _ in files):
         raise ToolMissingError(
             f"the installed hls4ml has no {(_FOLDER / 'ap_fixed.h').as_posix()}; hwgen needs hls4ml 1.3, "

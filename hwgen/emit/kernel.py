@@ -10,7 +10,7 @@ from hwgen.emit.strategy import Strategy
 from hwgen.emit.sums import Sum, Term
 
 LINES_A_FUNCTION = 256  # compilers slow down on longer straight-line functions
-LINES_A_FILE = 1500  # about four seconds of g++; larger layers go to files that compile in parallel
+LINES_A_FILE = 3000  # about five seconds of g++; larger layers go to files that compile in parallel
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,9 +89,7 @@ def _channels(layer: StepFunction, given: Interval) -> list[_Steps]:
         thresholds, levels = layer.thresholds[c].tolist(), layer.levels[c].tolist()
         passed = sum(t <= low for t in thresholds)
         reached = sum(t <= high for t in thresholds)
-        channels.append(
-            _Steps(low, high, tuple(thresholds[passed:reached]), tuple(levels[passed : reached + 1]))
-        )
+        channels.append(_Steps(low, high, tuple(thresholds[passed:reached]), tuple(levels[passed : reached + 1])))
     return channels
 
 

@@ -61,4 +61,3 @@ def decimal(code: int, fraction: int) -> str:
     whole, rest = divmod(abs(code), 1 << fraction)
     digits = str(rest * 5**fraction).rjust(fraction, "0").rstrip("0") if rest else "0"
     return f"{sign}{whole}.{digits}"
-

@@ -1,5 +1,7 @@
 """Values to codes and codes to codes, exactly, in int64, over whole arrays."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -73,7 +75,8 @@ def _saturate_wide(rounded: NDArray[np.float64], quantizer: Quantizer) -> IntArr
     clipped = np.clip(integers, low, high)
     if quantizer.overflow is Overflow.SAT_ZERO:
         clipped = np.where(outside, 0, clipped)
-    return clipped.astype(np.int64)
+    codes: IntArray = clipped.astype(np.int64)
+    return codes
 
 
 def _clamp_far(value: float) -> int:
@@ -107,7 +110,8 @@ def _round_float(scaled: NDArray[np.float64], rounding: Rounding) -> NDArray[np.
             away = more | tie
         case Rounding.RND_CONV:
             away = more | (tie & odd)
-    return np.copysign(whole + away, scaled)
+    rounded: NDArray[np.float64] = np.copysign(whole + away, scaled)
+    return rounded
 
 
 def requantize(code: IntArray, source: FixedType, quantizer: Quantizer) -> IntArray:
@@ -148,7 +152,8 @@ def _shift_right(code: IntArray, shift: int, rounding: Rounding) -> IntArray:
     return _round_right(code, shift, rounding).astype(np.int64)
 
 
-def _round_right(code: NDArray, shift: int, rounding: Rounding) -> NDArray:  # type: ignore[type-arg]  # int64 or object
+def _round_right(code: NDArray[Any], shift: int, rounding: Rounding) -> NDArray[Any]:
+    """Divide integers, held as int64 or as Python objects, by ``2**shift`` and round."""
     floor = code >> shift
     if rounding is Rounding.TRN:
         return floor
@@ -168,7 +173,8 @@ def _round_right(code: NDArray, shift: int, rounding: Rounding) -> NDArray:  # t
             up = (rest > half) | ((rest == half) & ~negative)
         case Rounding.RND_CONV:
             up = (rest > half) | ((rest == half) & ((floor & 1) == 1))
-    return floor + up.astype(code.dtype)
+    rounded: NDArray[Any] = floor + up.astype(code.dtype)
+    return rounded
 
 
 def _overflow(code: IntArray, quantizer: Quantizer) -> IntArray:

@@ -6,13 +6,15 @@ that equals it, or shows that there is none.
 
 Why it misses none: ``(n * m + a) >> s`` steps onto level ``k + 1`` exactly at threshold ``t[k]`` if
 ``t[k] * m + a >= (k + 1) << s > (t[k] - 1) * m + a``. An addend exists if and only if every lower bound of ``a`` is at
-most every upper bound, that is, for all ``i < j``, ``(j - i) / (t[j] - t[i] + 1) < m / 2**s < (j - i) / (t[j] - t[i] - 1)``.
+most every upper bound, that is, for all ``i < j``,
+``(j - i) / (t[j] - t[i] + 1) < m / 2**s < (j - i) / (t[j] - t[i] - 1)``.
 So the slopes that work are one open interval, whatever the shift.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
@@ -58,7 +60,7 @@ def multiply_add_shift(
     if not steps:
         return MultiplyAddShift(0, values[0], 0, values[0], values[0])
     step = values[1] - values[0]
-    if abs(step) != 1 or any(b - a != step for a, b in zip(values, values[1:], strict=False)):
+    if abs(step) != 1 or any(b - a != step for a, b in pairwise(values)):
         return None
     # A descending function of n is an ascending one of -n: f(n) >= level  <=>  -n >= 1 - threshold.
     if step < 0:

@@ -2,7 +2,8 @@
 
 from hwgen.ir.check import check_network
 from hwgen.ir.complexity import LayerComplexity, network_complexity
-from hwgen.ir.json_form import network_from_json, network_to_json
+from hwgen.ir.json_form import network_to_json
+from hwgen.ir.json_reader import network_from_json
 from hwgen.ir.layers import Conv, Dense, Layer, MaxPool, Relu, Requantize, Reshape, StepFunction
 from hwgen.ir.network import Exactness, Input, Network
 from hwgen.ir.ranges import Interval, value_ranges

@@ -155,7 +155,7 @@ def _check_pool(layer: MaxPool, given: Value) -> None:
         _expect(layer, f"number of {what}", spatial, len(attribute))
     _check_window(layer, layer.window)
     if any(before >= w or after >= w for w, (before, after) in zip(layer.window, layer.padding, strict=True)):
-        raise NetworkError(f"layer {layer.name!r}: padding must be smaller than the window, or a window would be empty.")
+        raise NetworkError(f"layer {layer.name!r}: padding is smaller than the window, or a window would be empty.")
     expected = tuple(
         output_length(given.shape[a], layer.window[a], layer.strides[a], layer.padding[a]) for a in range(spatial)
     )

@@ -4,7 +4,8 @@ Every layer reads one value (``input``, by name) and defines one (``output``). N
 ``Requantize`` and ``StepFunction``; everything else is exact and its output type holds every reachable code.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -13,8 +14,27 @@ from hwgen.fixed import IntArray, Overflow, Quantizer, Rounding
 from hwgen.ir.tensor import SparseTensor, Value, read_only
 
 
+class _Contents:
+    """Equality of layers that hold arrays; the one of a dataclass asks an array whether it is true."""
+
+    __slots__ = ()
+
+    def __eq__(self: Any, other: object) -> bool:
+        names = [field.name for field in fields(self)]
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(_same(getattr(self, name), getattr(other, name)) for name in names)
+
+    def __hash__(self: Any) -> int:
+        return hash((type(self), self.name, self.input, self.output))
+
+
+def _same(one: Any, other: Any) -> bool:
+    return np.array_equal(one, other) if isinstance(one, np.ndarray) else bool(one == other)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Dense:
+class Dense(_Contents):
     """``output[j] = sum_i input[i] * weight[i, j] + bias[j]``, exact.
 
     Attributes:
@@ -33,7 +53,7 @@ class Dense:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Conv:
+class Conv(_Contents):
     """A convolution over one or two spatial axes (cross-correlation, as in Keras), exact.
 
     Attributes:
@@ -109,7 +129,7 @@ class Requantize:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StepFunction:
+class StepFunction(_Contents):
     """A monotone step function of the input code, one for each channel (last axis) or one for all.
 
     ``output = levels[c, k]`` where k of the thresholds ``thresholds[c]`` are at most the input.

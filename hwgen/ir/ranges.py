@@ -124,7 +124,10 @@ def _requantized(layer: Requantize, source: Value, given: Interval) -> Interval:
     try:
         low, high = requantize(given.low, source.type, wide), requantize(given.high, source.type, wide)
     except TypeRangeError as error:
-        raise TypeRangeError(f"layer {layer.name!r}: {error}") from error
+        raise TypeRangeError(
+            f"layer {layer.name!r}: converting {source.type} to {quantizer} shifts codes to the left by "
+            f"{quantizer.type.fraction - source.type.fraction}, out of 64 bits; use types whose fractions are closer."
+        ) from error
     if layer.overflow in (Overflow.SAT, Overflow.SAT_SYM):
         return Interval(np.clip(low, quantizer.low, quantizer.high), np.clip(high, quantizer.low, quantizer.high))
     # WRAP and SAT_ZERO keep order only where nothing overflows; elsewhere anything the type holds can come out.

@@ -5,7 +5,7 @@ from math import prod
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from hwgen.errors import NetworkError
 from hwgen.fixed import FixedType, IntArray
@@ -48,27 +48,27 @@ class SparseTensor:
     code: IntArray
 
     def __post_init__(self) -> None:
-        index = np.array(self.index, dtype=np.int64)
-        code = np.array(self.code, dtype=np.int64)
+        index, code = read_only(self.index), read_only(self.code)
         if index.ndim != 1 or index.shape != code.shape:
             raise NetworkError(f"a sparse tensor needs one index a code; got shapes {index.shape} and {code.shape}.")
+        if any(size < 0 for size in self.shape):
+            raise NetworkError(f"a sparse tensor's sizes are not negative, got {self.shape}.")
         if index.size and (index[0] < 0 or index[-1] >= prod(self.shape) or (np.diff(index) <= 0).any()):
             raise NetworkError(f"a sparse tensor's indices must ascend within its shape {self.shape}.")
         if (code == 0).any():
             raise NetworkError("a sparse tensor holds no zero codes; build it with SparseTensor.from_dense.")
         if code.size and not self.type.holds(int(code.min()), int(code.max())):
             raise NetworkError(f"a sparse tensor's codes must fit its type {self.type}.")
-        index.flags.writeable = code.flags.writeable = False
         object.__setattr__(self, "index", index)
         object.__setattr__(self, "code", code)
 
     @classmethod
-    def from_dense(cls, codes: NDArray[np.int64], type: FixedType) -> Self:
+    def from_dense(cls, codes: IntArray, code_type: FixedType) -> Self:
         """Drop the zeros of a dense array of codes."""
-        dense = np.asarray(codes, dtype=np.int64)
+        dense = read_only(codes)
         flat = dense.ravel()
         index = np.flatnonzero(flat)
-        return cls(dense.shape, type, index, flat[index])
+        return cls(dense.shape, code_type, index, flat[index])
 
     def dense(self) -> IntArray:
         """The dense array of codes, zeros included."""
@@ -103,8 +103,17 @@ class SparseTensor:
     __hash__ = None  # type: ignore[assignment]  # arrays have no hash
 
 
-def read_only(array: IntArray) -> IntArray:
-    """A read-only int64 copy, so that a frozen layer cannot be changed from outside."""
-    copy = np.array(array, dtype=np.int64)
+def read_only(array: ArrayLike) -> IntArray:
+    """A read-only int64 copy, so that a frozen layer cannot be changed from outside.
+
+    Raises:
+        NetworkError: not integers, or more than int64 holds.
+    """
+    given = np.asarray(array)
+    if given.size and given.dtype.kind not in "iu":
+        raise NetworkError(f"codes are integers, got an array of {given.dtype}.")
+    copy = np.array(given, dtype=np.int64)
+    if given.dtype.kind == "u" and (copy < 0).any():
+        raise NetworkError(f"codes fit int64, got {given.max()}.")
     copy.flags.writeable = False
     return copy

@@ -7,9 +7,11 @@ magnitude faster than integer ones. The bounds come from interval arithmetic, no
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import Any, assert_never
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from hwgen.fixed import IntArray, Overflow, Rounding, requantize
@@ -19,25 +21,27 @@ from hwgen.ir.layers import step_codes
 Codes = NDArray[Any]  # integers, held as float32, float64 or int64
 Kernel = Callable[[Codes], Codes]  # (samples, *input shape) to (samples, *output shape)
 
-_WINDOW_BYTES = 1 << 25  # gathered windows of one block of samples stay within this
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A layer made ready to run: where it reads, what it computes, how many samples at a time it likes."""
+    """A layer made ready to run.
+
+    Attributes:
+        layer: where it reads and what it defines.
+        kernel: what it computes.
+        bytes_a_sample: of the largest array on the way.
+    """
 
     layer: Layer
     kernel: Kernel
-    samples_at_once: int
+    bytes_a_sample: int
 
 
-def number_format(magnitude: float) -> type[np.float32 | np.float64 | np.int64]:
+def number_format(magnitude: float) -> np.dtype[Any]:
     """The cheapest format in which sums up to this magnitude are exact in any order."""
     if magnitude < 2.0**24:
-        return np.float32
-    if magnitude < 2.0**53:
-        return np.float64
-    return np.int64
+        return np.dtype(np.float32)
+    return np.dtype(np.float64 if magnitude < 2.0**53 else np.int64)
 
 
 def prepare(layer: Layer, source: Value, given: Interval) -> Step:
@@ -49,20 +53,20 @@ def prepare(layer: Layer, source: Value, given: Interval) -> Step:
     """
     match layer:
         case Dense():
-            return Step(layer, _dense(layer, given), 4096)
+            return Step(layer, _dense(layer, given), 4 * max(source.size, layer.output.size))
         case Conv():
-            return _conv(layer, source, given)
+            return _conv(layer, given)
         case MaxPool():
-            return Step(layer, _max_pool(layer, given), 256)
+            return Step(layer, _max_pool(layer, given), 4 * source.size)
         case Reshape():
             shape = layer.output.shape
-            return Step(layer, lambda codes: codes.reshape(len(codes), *shape), 4096)
+            return Step(layer, lambda codes: codes.reshape(len(codes), *shape), 4 * source.size)
         case Relu():
-            return Step(layer, lambda codes: np.maximum(codes, codes.dtype.type(0)), 4096)
+            return Step(layer, lambda codes: np.maximum(codes, codes.dtype.type(0)), 4 * source.size)
         case Requantize():
-            return Step(layer, _requantize(layer, source, given), 4096)
+            return Step(layer, _requantize(layer, source, given), 4 * source.size)
         case StepFunction():
-            return Step(layer, lambda codes: step_codes(layer, codes.astype(np.int64)), 4096)
+            return Step(layer, lambda codes: step_codes(layer, codes.astype(np.int64)), 8 * source.size)
         case _:
             assert_never(layer)
 
@@ -81,53 +85,47 @@ def _dense(layer: Dense, given: Interval) -> Kernel:
     weights, bias = matrix.astype(number), layer.bias.astype(number)
 
     def run(codes: Codes) -> Codes:
-        total = codes.astype(number, copy=False) @ weights
+        total: Codes = codes.astype(number, copy=False) @ weights
         total += bias
         return total
 
     return run
 
 
-def _conv(layer: Conv, source: Value, given: Interval) -> Step:
-    outputs = layer.weight.shape[-1]
-    window = layer.weight.shape[:-2]
-    channels = layer.weight.shape[-2]
+def _conv(layer: Conv, given: Interval) -> Step:
+    *kernel, channels, outputs = layer.weight.shape
+    *positions, _ = layer.output.shape
     matrix = layer.weight.dense().reshape(-1, outputs)
-    taps = matrix.shape[0] // channels
-    low = np.tile(np.minimum(given.low, 0), taps)
-    high = np.tile(np.maximum(given.high, 0), taps)
+    taps = prod(kernel)
+    low, high = np.tile(np.minimum(given.low, 0), taps), np.tile(np.maximum(given.high, 0), taps)
     number = number_format(_magnitude(matrix, layer.bias, low, high))
-    # Rows without weights need not be gathered.
-    used = np.flatnonzero(matrix.any(axis=1))
-    weights, bias = matrix[used].astype(number), layer.bias.astype(number)
-    positions = layer.output.shape[:-1]
-    gather = _window_positions(source.shape, window, layer)[:, used]
-    shape = layer.output.shape
+    weights, bias = matrix.astype(number), layer.bias.astype(number)
+    spatial = tuple(range(1, len(kernel) + 1))
+    reach = [(size - 1) * dilation + 1 for size, dilation in zip(kernel, layer.dilation, strict=True)]
+    starts = tuple(slice(None, None, stride) for stride in layer.strides)
+    steps = tuple(slice(None, None, dilation) for dilation in layer.dilation)
 
     def run(codes: Codes) -> Codes:
-        padded = np.pad(codes.astype(number, copy=False), ((0, 0), *layer.padding, (0, 0)))
-        windows = padded.reshape(len(codes), -1)[:, gather]
-        total = windows @ weights
+        padded = _padded(codes.astype(number, copy=False), layer.padding, 0)
+        # (samples, *starts, channels, *reach): a view. One row a window, its taps in the order of the weights: a copy.
+        windows = sliding_window_view(padded, reach, spatial)[(slice(None), *starts, slice(None), *steps)]
+        rows = np.moveaxis(windows, len(kernel) + 1, -1).reshape(-1, taps * channels)
+        total: Codes = rows @ weights
         total += bias
-        return total.reshape(len(codes), *shape)
+        return total.reshape(len(codes), *layer.output.shape)
 
-    bytes_a_sample = int(np.prod(positions)) * max(1, used.size) * np.dtype(number).itemsize
-    return Step(layer, run, max(1, _WINDOW_BYTES // bytes_a_sample))
+    return Step(layer, run, prod(positions) * max(taps * channels, outputs) * number.itemsize)
 
 
-def _window_positions(source_shape: tuple[int, ...], window: tuple[int, ...], layer: Conv) -> IntArray:
-    """(output positions, window codes): flat indices into one padded sample."""
-    padded = [size + before + after for size, (before, after) in zip(source_shape[:-1], layer.padding, strict=True)]
-    channels = source_shape[-1]
-    flat = np.zeros((1, 1), dtype=np.int64)
-    for axis, size in enumerate(padded):
-        start = np.arange(layer.output.shape[axis], dtype=np.int64) * layer.strides[axis]
-        tap = np.arange(window[axis], dtype=np.int64) * layer.dilation[axis]
-        along = start[:, None] + tap[None, :]
-        flat = (flat[:, None, :, None] * size + along[None, :, None, :]).reshape(
-            flat.shape[0] * along.shape[0], flat.shape[1] * along.shape[1]
-        )
-    return (flat[:, :, None] * channels + np.arange(channels)).reshape(flat.shape[0], -1)
+def _padded(codes: Codes, padding: tuple[tuple[int, int], ...], fill: int) -> Codes:
+    """Codes with borders around the axes between samples and channels; the same array where there are none."""
+    if not any(before or after for before, after in padding):
+        return codes
+    sizes = [size + before + after for size, (before, after) in zip(codes.shape[1:-1], padding, strict=True)]
+    padded = np.full((len(codes), *sizes, codes.shape[-1]), fill, dtype=codes.dtype)
+    inside = tuple(slice(before, before + size) for size, (before, _) in zip(codes.shape[1:-1], padding, strict=True))
+    padded[(slice(None), *inside)] = codes
+    return padded
 
 
 def _max_pool(layer: MaxPool, given: Interval) -> Kernel:
@@ -135,18 +133,15 @@ def _max_pool(layer: MaxPool, given: Interval) -> Kernel:
 
     def run(codes: Codes) -> Codes:
         # The interval's lowest code never beats a real one.
-        padded = np.pad(codes, ((0, 0), *layer.padding, (0, 0)), constant_values=lowest)
+        best = _padded(codes, layer.padding, lowest)
         for axis, (size, stride) in enumerate(zip(layer.window, layer.strides, strict=True), start=1):
-            positions = layer.output.shape[axis - 1]
-            best: Codes | None = None
-            for offset in range(size):
-                index = [slice(None)] * padded.ndim
-                index[axis] = slice(offset, offset + (positions - 1) * stride + 1, stride)
-                tap = padded[tuple(index)]
-                best = tap if best is None else np.maximum(best, tap)
-            assert best is not None
-            padded = best
-        return padded
+            span = (layer.output.shape[axis - 1] - 1) * stride + 1
+            before = (slice(None),) * axis
+            taps = [best[(*before, slice(offset, offset + span, stride))] for offset in range(size)]
+            best = taps[0]
+            for tap in taps[1:]:
+                best = np.maximum(best, tap)
+        return best
 
     return run
 
@@ -155,19 +150,22 @@ def _requantize(layer: Requantize, source: Value, given: Interval) -> Kernel:
     quantizer = layer.quantizer
     shift = source.type.fraction - layer.output.type.fraction
     low, high = given.bounds
-    largest = float(max(abs(low), abs(high), 1)) * 2.0 ** max(0, -shift)
-    in_float = quantizer.rounding in (Rounding.RND_CONV, Rounding.TRN) and largest < 2.0**53
-    if not in_float or quantizer.overflow not in (Overflow.SAT, Overflow.SAT_SYM) or layer.output.type.width > 50:
+    # Within these bounds no product with 2**-shift underflows.
+    in_float = quantizer.rounding in (Rounding.RND_CONV, Rounding.TRN) and -53 < shift < 100
+    largest = float(max(abs(low), abs(high), 1)) * 2.0 ** max(0, -shift) if in_float else 0.0
+    saturates = quantizer.overflow in (Overflow.SAT, Overflow.SAT_SYM) and layer.output.type.width <= 50
+    if not in_float or not saturates or largest >= 2.0**53:
         return lambda codes: requantize(codes.astype(np.int64), source.type, quantizer)
     # Multiplying by a power of two is exact, so rint and floor see the true value.
     number = number_format(max(largest, float(layer.output.type.max_code) + 1))
-    factor = number(2.0**-shift)
+    factor = number.type(2.0**-shift)
     to_integer = np.rint if quantizer.rounding is Rounding.RND_CONV else np.floor
-    lowest, highest = number(quantizer.low), number(quantizer.high)
+    lowest, highest = number.type(quantizer.low), number.type(quantizer.high)
 
     def run(codes: Codes) -> Codes:
-        scaled = codes.astype(number, copy=False) * factor
+        scaled: Codes = codes.astype(number, copy=False) * factor
         to_integer(scaled, out=scaled)
-        return np.clip(scaled, lowest, highest, out=scaled)
+        np.clip(scaled, lowest, highest, out=scaled)
+        return scaled
 
     return run

@@ -53,9 +53,9 @@ def call_library(
         ToolFailedError: the function crashed, took too long, or returned something other than 0.
     """
     samples = _samples(inputs)
-    flat = [np.ascontiguousarray(array).reshape(samples, -1) for array in inputs]
     if not samples:
         return tuple(np.empty((0, size), dtype=np.int64) for size in output_sizes)
+    flat = [np.ascontiguousarray(array).reshape(samples, -1) for array in inputs]
     if isolated:
         return _call_apart(library, function, flat, output_sizes, timeout_s)
     return _call_here(library, function, flat, output_sizes)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from hwgen.errors import InputError, ToolMissingError
 from hwgen.fixed import FixedType, Overflow, Quantizer, Rounding, quantize, value_of
-from hwgen.training.config import ConvLayer, DataConfig, DataName, LayerConfig, MaxPoolLayer
+from hwgen.training.config import DataConfig, DataName
+from hwgen.training.model_config import ConvLayer, LayerConfig, MaxPoolLayer
 
 Float32Array = NDArray[np.float32]
 LabelArray = NDArray[np.int64]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hwgen.errors import ConfigError
-from hwgen.training.config import OUTPUT_LAYER, ConvLayer, DenseLayer, MaxPoolLayer, ModelConfig
+from hwgen.training.model_config import OUTPUT_LAYER, ConvLayer, DenseLayer, MaxPoolLayer, ModelConfig
 from hwgen.training.tensorflow import load, quiet
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.errors import ConfigError, ToolFailedError
-from hwgen.training.config import OUTPUT_LAYER, ModelConfig, PruningConfig, TrainConfig, TrainingConfig
+from hwgen.training.config import PruningConfig, TrainConfig, TrainingConfig
 from hwgen.training.config_file import config_text
 from hwgen.training.data import DataSet, Float32Array, load_data
 from hwgen.training.files import (
@@ -28,6 +28,7 @@ from hwgen.training.files import (
     write_json,
 )
 from hwgen.training.masked import quantized_kernels
+from hwgen.training.model_config import OUTPUT_LAYER, ModelConfig
 from hwgen.training.network import float_model, logits_model, quantized_model
 from hwgen.training.plan import PruningPlan
 from hwgen.training.progress import Report, TrainProgress

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hwgen.verify.mismatch import Mismatch
 from hwgen.verify.project import FileChange
-from hwgen.verify.vectors import LayerCoverage, VectorGroup
+from hwgen.verify.vectors import LayerCoverage, VectorGroup, VectorKind
 
 REPORT_FILE = "verify.json"
 FORMAT = 1
@@ -132,7 +132,9 @@ class VerifyReport:
     def _verdict(self) -> str:
         with_what = f"{self.compiler}{', original ap_types headers' if self.pristine else ''}"
         if self.equal:
-            return f"{self.network}: equal. {self.samples} samples, {self.codes} output codes, every bit ({with_what})."
+            every = any(group.kind is VectorKind.EVERY for group in self.groups)
+            which = "samples, every input there is" if every else "samples"
+            return f"{self.network}: equal. {self.samples} {which}, {self.codes} output codes, every bit ({with_what})."
         return (
             f"{self.network}: NOT equal. {self.mismatches} of {self.codes} output codes differ, in "
             f"{self.mismatched_samples} of {self.samples} samples ({with_what})."

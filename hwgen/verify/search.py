@@ -1,7 +1,6 @@
 """Looks for inputs that reach critical codes anywhere in a network: keeps what is new, and varies what it kept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
@@ -11,6 +10,7 @@ from hwgen.fixed import IntArray
 from hwgen.ir import Conv, Dense, Network
 from hwgen.reference import trace
 from hwgen.verify.critical import Critical
+from hwgen.verify.space import Space
 from hwgen.verify.targets import targeted_samples
 
 _ROUNDS = 12
@@ -18,64 +18,6 @@ _TARGETED_ROUNDS = frozenset({1, 2, 4, 8})
 _OPERATIONS_A_ROUND = 1 << 27  # multiply-adds; about a tenth of a second
 _CODES_A_ROUND = 1 << 22  # of every value of every sample; 32 MB
 _MOST_A_ROUND = 1024
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Space:
-    """All inputs of a network as one row of codes a sample.
-
-    Attributes:
-        low: (codes,) int64; ``high`` likewise.
-    """
-
-    network: Network
-    low: IntArray
-    high: IntArray
-
-    @classmethod
-    def of(cls, network: Network) -> "Space":
-        values = [source.value for source in network.inputs]
-        return cls(
-            network,
-            np.concatenate([np.full(value.size, value.type.min_code, dtype=np.int64) for value in values]),
-            np.concatenate([np.full(value.size, value.type.max_code, dtype=np.int64) for value in values]),
-        )
-
-    @property
-    def size(self) -> int:
-        return len(self.low)
-
-    def split(self, rows: IntArray) -> tuple[IntArray, ...]:
-        """(samples, codes) to one (samples, *shape) array an input."""
-        ends = np.cumsum([source.value.size for source in self.network.inputs])[:-1]
-        parts = np.split(rows, ends, axis=1)
-        return tuple(
-            np.ascontiguousarray(part).reshape(len(rows), *source.value.shape)
-            for part, source in zip(parts, self.network.inputs, strict=True)
-        )
-
-    def random(self, samples: int, generator: Generator) -> IntArray:
-        """(samples, codes), uniform over the whole range."""
-        return generator.integers(self.low, self.high, size=(samples, self.size), endpoint=True, dtype=np.int64)
-
-    def varied(self, samples: int, generator: Generator) -> IntArray:
-        """(samples, codes) of four kinds: uniform, sparse, small, and extremes only."""
-        rows = self.random(samples, generator)
-        kind = generator.integers(4, size=(samples, 1))
-        strength = generator.integers(1, 7, size=(samples, 1))
-        sparse = np.where(generator.random(rows.shape) < 0.5**strength, rows, 0)
-        small = rows >> strength
-        extremes = np.where(rows >= (self.low + self.high) // 2, self.high, self.low)
-        return np.select([kind == 1, kind == 2, kind == 3], [sparse, small, extremes], rows)
-
-    def mutated(self, parents: IntArray, samples: int, generator: Generator) -> IntArray:
-        """(samples, codes): parents with one to four codes nudged or replaced."""
-        rows = parents[generator.integers(len(parents), size=samples)]
-        fresh = self.random(samples, generator)
-        nudged = np.clip(rows + generator.integers(-3, 4, size=rows.shape), self.low, self.high)
-        changes = generator.integers(1, 5, size=(samples, 1))
-        chosen = generator.random(rows.shape) < changes / self.size
-        return np.where(chosen, np.where(generator.random((samples, 1)) < 0.6, nudged, fresh), rows)
 
 
 class Coverage:

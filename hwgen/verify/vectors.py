@@ -11,7 +11,8 @@ from hwgen.fixed import IntArray
 from hwgen.ir import Network
 from hwgen.reference import trace
 from hwgen.verify.critical import critical_points
-from hwgen.verify.search import Coverage, Space, samples_at_once, search
+from hwgen.verify.search import Coverage, samples_at_once, search
+from hwgen.verify.space import Space
 
 _ONE_HOT_MOST = 512
 
@@ -20,6 +21,7 @@ class VectorKind(Enum):
     """Why a sample is there."""
 
     GIVEN = "given"  # by the caller
+    EVERY = "every possible input"
     ZERO = "all zero"
     MINIMUM = "all at the minimum"
     MAXIMUM = "all at the maximum"
@@ -97,7 +99,8 @@ def make_vectors(network: Network, samples: int, seed: int = 0, given: Sequence[
     """Make test vectors; the same arguments give the same vectors.
 
     Of ``samples``, the five constant ones come first, then up to a quarter one-hot (at most 512), up to a half critical
-    ones, and random ones fill the rest.
+    ones, and random ones fill the rest. A network with no more possible inputs than that gets every one of them
+    instead, once: that is a proof.
 
     Args:
         samples: how many to make, beside those given.
@@ -106,64 +109,76 @@ def make_vectors(network: Network, samples: int, seed: int = 0, given: Sequence[
         InputError: a negative number of samples, none at all, or given codes of a wrong shape or outside their type.
     """
     check_request(network, samples, given)
-    space = Space.of(network)
-    one_hot_seed, search_seed, random_seed = np.random.SeedSequence(seed).spawn(3)
-    coverage = Coverage(critical_points(network))
-    parts: list[tuple[VectorKind, IntArray]] = []
-    outputs: list[tuple[IntArray, ...]] = []
-
-    def put(kind: VectorKind, rows: IntArray) -> None:
-        if len(rows):
-            parts.append((kind, rows))
-            outputs.extend(_evaluate(space, rows, coverage))
-
+    collected = _Collected(Space.of(network), Coverage(critical_points(network)))
     if given is not None:
-        put(VectorKind.GIVEN, np.concatenate([array.reshape(len(array), -1) for array in given], axis=1))
-    left = samples
-    for kind, rows in _constant_rows(space):
-        put(kind, rows[:left])
-        left -= len(rows[:left])
-    put(VectorKind.ONE_HOT, _one_hot(space, min(samples // 4, left), np.random.default_rng(one_hot_seed)))
-    left = samples - sum(len(rows) for kind, rows in parts if kind is not VectorKind.GIVEN)
-    # Random samples come for free; what they reach need not be looked for.
-    random = space.random(left, np.random.default_rng(random_seed))
-    random_outputs = _evaluate(space, random[: left - min(left, samples // 2)], coverage)
-    found = search(space, coverage, min(left, samples // 2), np.random.default_rng(search_seed))
-    put(VectorKind.CRITICAL, found)
-    kept = left - len(found)
-    certain = left - min(left, samples // 2)
-    outputs.extend(random_outputs)
-    if certain:
-        parts.append((VectorKind.RANDOM, random[:certain]))
-    put(VectorKind.RANDOM, random[certain:kept])
-    rows = np.concatenate([rows for _, rows in parts])
-    return TestVectors(
-        inputs=space.split(rows),
-        outputs=tuple(np.concatenate(blocks) for blocks in zip(*outputs, strict=True)),
-        groups=_groups(parts),
-        coverage=_layer_coverage(coverage),
-    )
+        collected.put(VectorKind.GIVEN, np.concatenate([array.reshape(len(array), -1) for array in given], axis=1))
+    if samples:
+        _put_made(collected, samples, seed)
+    return collected.vectors()
 
 
-def _groups(parts: Sequence[tuple[VectorKind, IntArray]]) -> tuple[VectorGroup, ...]:
-    groups: list[VectorGroup] = []
-    for kind, rows in parts:
-        if groups and groups[-1].kind is kind:
-            groups[-1] = VectorGroup(kind, groups[-1].samples + len(rows))
-        else:
-            groups.append(VectorGroup(kind, len(rows)))
-    return tuple(groups)
+def _put_made(collected: "_Collected", samples: int, seed: int) -> None:
+    space, before = collected.space, collected.samples
+    every = space.every(samples)
+    if every is not None:
+        collected.put(VectorKind.EVERY, every)
+        return
+    one_hot_seed, search_seed, random_seed = np.random.SeedSequence(seed).spawn(3)
+
+    def left() -> int:
+        return samples - (collected.samples - before)
+
+    for kind, rows in (
+        (VectorKind.ZERO, np.zeros((1, space.size), dtype=np.int64)),
+        (VectorKind.MINIMUM, space.low[None, :]),
+        (VectorKind.MAXIMUM, space.high[None, :]),
+        (VectorKind.ALTERNATING, space.alternating()),
+    ):
+        collected.put(kind, rows[: left()])
+    one_hot = min(samples // 4, left(), _ONE_HOT_MOST)
+    collected.put(VectorKind.ONE_HOT, space.one_hot(one_hot, np.random.default_rng(one_hot_seed)))
+    random = space.random(left(), np.random.default_rng(random_seed))
+    critical = min(left(), samples // 2)
+    # What these reach by chance need not be looked for.
+    certain = random[: len(random) - critical]
+    collected.put(VectorKind.RANDOM, certain)
+    found = search(space, collected.coverage, critical, np.random.default_rng(search_seed))
+    collected.put(VectorKind.CRITICAL, found)
+    collected.put(VectorKind.RANDOM, random[len(certain) : len(random) - len(found)])
 
 
-def _evaluate(space: Space, rows: IntArray, coverage: Coverage) -> list[tuple[IntArray, ...]]:
-    """Outputs of the reference, block by block; what the samples exercise is added to the coverage."""
-    at_once = samples_at_once(space.network)
-    outputs = []
-    for start in range(0, len(rows), at_once):
-        values = trace(space.network, space.split(rows[start : start + at_once]))
-        coverage.add(dict(values))
-        outputs.append(tuple(values[name] for name in space.network.outputs))
-    return outputs
+class _Collected:
+    """Samples of every kind, with what the reference computes from them and what they exercise."""
+
+    def __init__(self, space: Space, coverage: Coverage) -> None:
+        self.space, self.coverage = space, coverage
+        self._parts: list[tuple[VectorKind, IntArray, tuple[IntArray, ...]]] = []
+
+    @property
+    def samples(self) -> int:
+        return sum(len(rows) for _, rows, _ in self._parts)
+
+    def put(self, kind: VectorKind, rows: IntArray) -> None:
+        """Run samples through the reference, block by block, and keep them."""
+        network = self.space.network
+        at_once = samples_at_once(network)
+        for start in range(0, len(rows), at_once):
+            block = rows[start : start + at_once]
+            values = dict(trace(network, self.space.split(block)))
+            self.coverage.add(values)
+            self._parts.append((kind, block, tuple(values[name] for name in network.outputs)))
+
+    def vectors(self) -> TestVectors:
+        """Everything that was put, kind by kind."""
+        order = list(VectorKind)
+        parts = sorted(self._parts, key=lambda part: order.index(part[0]))
+        counts = {kind: sum(len(rows) for k, rows, _ in parts if k is kind) for kind in order}
+        return TestVectors(
+            inputs=self.space.split(np.concatenate([rows for _, rows, _ in parts])),
+            outputs=tuple(np.concatenate(blocks) for blocks in zip(*(part[2] for part in parts), strict=True)),
+            groups=tuple(VectorGroup(kind, count) for kind, count in counts.items() if count),
+            coverage=_layer_coverage(self.coverage),
+        )
 
 
 def check_request(network: Network, samples: int, given: Sequence[IntArray] | None) -> None:
@@ -196,32 +211,6 @@ def check_request(network: Network, samples: int, given: Sequence[IntArray] | No
                 f"input {value.name!r}: codes from {low} to {high} do not fit its type {value.type} "
                 f"({value.type.min_code} to {value.type.max_code})."
             )
-
-
-def _constant_rows(space: Space) -> list[tuple[VectorKind, IntArray]]:
-    turn = np.arange(space.size) % 2 == 0
-    return [
-        (VectorKind.ZERO, np.zeros((1, space.size), dtype=np.int64)),
-        (VectorKind.MINIMUM, space.low[None, :]),
-        (VectorKind.MAXIMUM, space.high[None, :]),
-        (
-            VectorKind.ALTERNATING,
-            np.stack([np.where(turn, space.low, space.high), np.where(turn, space.high, space.low)]),
-        ),
-    ]
-
-
-def _one_hot(space: Space, at_most: int, generator: np.random.Generator) -> IntArray:
-    """One input at its maximum, or its minimum, the others zero; a random choice of inputs where they are many."""
-    extremes = [(place, extreme) for place in range(space.size) for extreme in (space.low, space.high)]
-    wanted = [(place, int(extreme[place])) for place, extreme in extremes if extreme[place] != 0]
-    most = min(len(wanted), at_most, _ONE_HOT_MOST)
-    chosen = sorted(generator.choice(len(wanted), size=most, replace=False).tolist()) if most < len(wanted) else None
-    rows = np.zeros((most, space.size), dtype=np.int64)
-    for row, k in enumerate(range(most) if chosen is None else chosen):
-        place, code = wanted[k]
-        rows[row, place] = code
-    return rows
 
 
 def _layer_coverage(coverage: Coverage) -> tuple[LayerCoverage, ...]:

@@ -42,13 +42,11 @@ def _pointers(arrays: Sequence[np.ndarray]) -> ctypes.Array:  # type: ignore[typ
     return (ctypes.c_void_p * len(arrays))(*[array.ctypes.data for array in arrays])
 
 
-def compile_library(
-    network: Network, files: FileSet, directory: Path, cxx: str, flags: Sequence[str] = ("-DHWGEN_TRACE",)
-) -> Library:
+def compile_library(network: Network, files: FileSet, directory: Path, cxx: str, flags: Sequence[str]) -> Library:
     """Write the project below ``directory`` and compile its sources, every warning an error."""
     files.write(directory)
     sources = json.loads(files.text("project.json"))["sources"]
-    command = [cxx, "-std=c++14", "-O1", "-fPIC", "-shared", *WARNINGS, *flags, "-isystem", "firmware/ap_types"]
+    command = [cxx, "-std=c++14", "-fPIC", "-shared", *WARNINGS, *flags, "-isystem", "firmware/ap_types"]
     done = subprocess.run(
         [*command, *sources, "-o", "library.so"], cwd=directory, capture_output=True, text=True, check=False
     )

@@ -78,9 +78,7 @@ class Chain:
         biases = np.array(bias, dtype=np.int64)
         return self._append(
             self._sum_type(
-                lambda output: Conv(
-                    self._name(), self.value.name, output, tensor, biases, strides, padding, dilation
-                ),
+                lambda output: Conv(self._name(), self.value.name, output, tensor, biases, strides, padding, dilation),
                 (*shape, weight.shape[-1]),
                 self.value.type.fraction + fraction,
             )
@@ -89,17 +87,13 @@ class Chain:
     def max_pool(
         self, window: tuple[int, ...], strides: tuple[int, ...], padding: tuple[tuple[int, int], ...]
     ) -> "Chain":
-        shape = tuple(
-            output_length(self.value.shape[a], window[a], strides[a], padding[a]) for a in range(len(window))
-        )
+        shape = tuple(output_length(self.value.shape[a], window[a], strides[a], padding[a]) for a in range(len(window)))
         output = Value(self._name(), (*shape, self.value.shape[-1]), self.value.type)
         return self._append(MaxPool(self._name(), self.value.name, output, window, strides, padding))
 
     def relu(self) -> "Chain":
         fraction = self.value.type.fraction
-        output = Value(
-            self._name(), self.value.shape, FixedType.holding(0, max(1, self.interval.bounds[1]), fraction)
-        )
+        output = Value(self._name(), self.value.shape, FixedType.holding(0, max(1, self.interval.bounds[1]), fraction))
         return self._append(Relu(self._name(), self.value.name, output))
 
     def reshape(self, *shape: int) -> "Chain":
@@ -151,7 +145,9 @@ def random_type(rng: np.random.Generator, widest: int = 10) -> FixedType:
     return FixedType(bool(rng.integers(2)), width, int(rng.integers(-2, width + 3)))
 
 
-def random_quantizer(rng: np.random.Generator, source: FixedType, interval: Interval) -> tuple[FixedType, Rounding, Overflow]:
+def random_quantizer(
+    rng: np.random.Generator, source: FixedType, interval: Interval
+) -> tuple[FixedType, Rounding, Overflow]:
     """A type that cuts bits off a source at the bottom, and often at the top."""
     width = int(rng.integers(1, 11))
     reach = max(1, max(abs(bound) for bound in interval.bounds).bit_length())
@@ -163,10 +159,9 @@ def random_quantizer(rng: np.random.Generator, source: FixedType, interval: Inte
 
 
 def random_steps(
-    rng: np.random.Generator, low: int, high: int, descending: bool, consecutive: bool
+    rng: np.random.Generator, low: int, high: int, descending: bool, consecutive: bool, count: int
 ) -> tuple[list[int], list[int]]:
     """Ascending thresholds, some beyond the interval, and monotone levels."""
-    count = int(rng.integers(1, 9))
     span = max(4, high - low)
     thresholds = sorted(rng.integers(low - span // 4, high + span // 4 + 2, size=count).tolist())
     steps = np.ones(count, dtype=np.int64) if consecutive else rng.integers(0, 4, size=count)

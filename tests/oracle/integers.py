@@ -63,7 +63,7 @@ def layer_codes(layer: Layer, source: Value, given: Codes) -> Codes:
             moves = zip(positions(source.shape), positions(layer.output.shape), strict=True)
             return {to: given[origin] for origin, to in moves}
         case Relu():
-            return {p: code if code > 0 else 0 for p, code in given.items()}
+            return {p: max(0, code) for p, code in given.items()}
         case Requantize():
             return {p: _requantized(layer, source, code) for p, code in given.items()}
         case StepFunction():

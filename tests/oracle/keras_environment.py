@@ -2,6 +2,9 @@
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"  # before TensorFlow is imported: qkeras needs Keras 2
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -13,9 +16,29 @@ with warnings.catch_warnings():
     import tensorflow as tf
     import tf_keras as keras
     from qkeras import quantizers
+    from tensorflow_model_optimization.sparsity import keras as sparsity
 
 tf.get_logger().setLevel("ERROR")  # it advises against tracing many small models, which is what these tests do
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
 
-__all__ = ["keras", "qkeras", "quantizers", "tf"]
+
+@contextmanager
+def building() -> Iterator[None]:
+    """Build, save or call QKeras models without the warnings that their own code causes."""
+    with warnings.catch_warnings():
+        # qkeras reads quantizers written as text with pyparsing names of long ago.
+        warnings.filterwarnings("ignore", ".* deprecated - use ", DeprecationWarning)
+        # Keras advises on initial weights, which the tests replace.
+        warnings.filterwarnings("ignore", "The initializer .* is unseeded", UserWarning)
+        warnings.filterwarnings("ignore", "You are saving your model as an HDF5 file", UserWarning)
+        warnings.filterwarnings("ignore", "The `keras.constraints.serialize", UserWarning)
+        yield
+
+
+def unwrapped(layer: Any) -> Any:
+    """The layer inside a pruning wrapper, or the layer itself."""
+    return layer.layer if type(layer).__name__ == "PruneLowMagnitude" else layer
+
+
+__all__ = ["building", "keras", "qkeras", "quantizers", "sparsity", "tf", "unwrapped"]

@@ -1,8 +1,6 @@
-"""One random model through hwgen, the exact evaluator and Keras: all the claims on equality, checked, and a summary."""
+"""One random model through hwgen, the exact evaluator and Keras: all the claims on equality, checked."""
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+import math
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,8 @@ from numpy.typing import NDArray
 
 import hwgen
 from hwgen.errors import TypeRangeError, UnsupportedError
+from oracle.equality_summary import Outcome
+from oracle.keras_environment import unwrapped
 from oracle.keras_rational import NotExactError, keras_outputs, trace
 from oracle.quantizer_rational import Exact, each
 from oracle.random_models import RandomModel, random_model
@@ -19,21 +19,6 @@ from oracle.rational import two_to
 
 SAMPLES = 12
 FORMS = ("h5", "keras", "json")
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one model.
-
-    Attributes:
-        kind: "refused", "float32 is exact" or "float32 rounds".
-        detail: of a refusal, its sentence without names and numbers; else the share of Keras's outputs that differ.
-        error: Keras's largest error relative to its largest output.
-    """
-
-    kind: str
-    detail: str = ""
-    error: float = 0.0
 
 
 def check_equality(seed: int, folder: Path) -> Outcome:
@@ -100,28 +85,15 @@ def _check_quantizers(
 ) -> None:
     """Inside the network too: each quantizer's codes, where the network keeps a value of the layer's name."""
     inside = loaded.trace(samples)
-    for layer in random.model.layers:
-        quantizer = getattr(layer, "quantizer", None) or getattr(layer, "activation", None)
-        name = layer.name if hasattr(layer, "quantizer") else f"{layer.name}_activation"
-        alpha = Fraction(getattr(quantizer, "alpha", None) or 1)
-        if hasattr(quantizer, "bits") and name in inside and alpha.denominator & (alpha.denominator - 1) == 0:
+    for layer in map(unwrapped, random.model.layers):
+        own = hasattr(layer, "quantizer")
+        quantizer = layer.quantizer if own else getattr(layer, "activation", None)
+        name = layer.name if own else f"{layer.name}_activation"
+        if hasattr(quantizer, "bits") and name in inside and _is_power_of_two(getattr(quantizer, "alpha", None)):
             fraction = loaded.network.value(name).type.fraction
-            if alpha.denominator < 2**20:  # 0.3 as a float has a large power of two below
-                _assert_same(_values(inside[name], fraction), exact[layer.name], f"codes of {name}", random)
+            _assert_same(_values(inside[name], fraction), exact[layer.name], f"codes of {name}", random)
 
 
-def summary(outcomes: Iterable[Outcome]) -> list[str]:
-    """Lines for the end of a test run: how many models were equal, and how far Keras itself was off."""
-    outcomes = list(outcomes)
-    kinds = Counter(outcome.kind for outcome in outcomes)
-    rounding = [outcome for outcome in outcomes if outcome.kind == "float32 rounds"]
-    off = [outcome for outcome in rounding if outcome.error > 0]
-    lines = [
-        f"{len(outcomes)} random models: {len(outcomes) - kinds['refused']} equal to the exact evaluator in every code, "
-        f"{kinds['refused']} refused",
-        f"where float32 is exact, Keras gave the same codes: {kinds['float32 is exact']} models",
-        f"where float32 rounds, Keras was off in {len(off)} of {len(rounding)} models, at worst by "
-        f"{max((outcome.error for outcome in off), default=0.0):.2g} of its largest output",
-    ]
-    reasons = Counter(outcome.detail for outcome in outcomes if outcome.kind == "refused")
-    return lines + [f"refused {count}: {reason}" for reason, count in reasons.most_common()]
+def _is_power_of_two(alpha: float | None) -> bool:
+    """Whether codes are the values but for a shift; else the network carries the scale on to the next layer."""
+    return alpha is None or math.frexp(alpha)[0] == 0.5

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from oracle.keras_environment import keras
+from oracle.keras_environment import keras, unwrapped
 from oracle.quantizer_rational import (
     Exact,
     NotExactError,
@@ -50,7 +50,7 @@ def trace(model: Any, inputs: Exact) -> Iterator[Step]:
     Raises:
         NotExactError: a layer has no exact meaning on what it is given.
     """
-    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    layers = [unwrapped(layer) for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     yield Step("input", inputs)
     for layer in layers:
         inputs = _layer(layer, inputs, is_last=layer is layers[-1])
@@ -241,7 +241,7 @@ def _quantize_folded(quantizer: Any, exact: Exact, in_float32: np.ndarray) -> Ex
 
 def keras_outputs(model: Any, inputs: np.ndarray) -> np.ndarray:
     """What Keras itself predicts in float32, without the last layer's softmax: (samples, *shape) float32."""
-    last = model.layers[-1]
+    last = unwrapped(model.layers[-1])
     softmax = getattr(last, "activation", None) is keras.activations.softmax
     if softmax:
         last.activation = keras.activations.linear

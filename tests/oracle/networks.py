@@ -6,6 +6,7 @@ for runs that must reach everything. Bounds are kept in Python integers, so that
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from math import prod
 from random import Random
 
@@ -55,7 +56,8 @@ def random_network(random: Random, most_layers: int = 7) -> Network:
     """A valid network of one to ``most_layers`` layers and one or two inputs."""
     growth = _Growth(random)
     for number in range(random.choice([1, 1, 2])):
-        growth.add_input(number)
+        shape = tuple(random.randint(1, 4) for _ in range(random.choice([1, 1, 2, 3])))
+        growth.add_input(number, shape, random.choice([1, 2, 3, 5, 8, 8, 12, 20, 30, 50, 62]))
     for number in range(random.randint(1, most_layers)):
         growth.add_layer(number)
     names = list(growth.values)
@@ -68,6 +70,25 @@ def random_network(random: Random, most_layers: int = 7) -> Network:
         (Exactness("layer", random.choice([True, False]), random.randint(0, 70), "a reason"),),
         tuple(random.sample(['a "note"', "noté"], random.randint(0, 2))),
     )
+
+
+def tiny_network(random: Random, most_codes: int = 256) -> Network:
+    """One layer behind one input that has so few different samples that all can be tried."""
+    growth = _Growth(random)
+    bits = most_codes.bit_length() - 1
+    shape = tuple(random.randint(1, 4) for _ in range(random.choice([1, 2, 2, 3])))
+    while prod(shape) > bits:
+        shape = tuple(max(1, size - 1) for size in shape)
+    growth.add_input(0, shape, random.randint(1, bits // prod(shape)))
+    growth.add_layer(0)
+    return Network("tiny", tuple(growth.inputs), tuple(growth.layers), ("v0",))
+
+
+def every_input(network: Network) -> IntArray:
+    """All samples that the only input of a tiny network can be."""
+    value = network.inputs[0].value
+    codes = range(value.type.min_code, value.type.max_code + 1)
+    return np.array(list(product(codes, repeat=value.size)), dtype=np.int64).reshape(-1, *value.shape)
 
 
 def random_inputs(random: Random, network: Network, samples: int) -> tuple[IntArray, ...]:
@@ -94,9 +115,8 @@ class _Growth:
     layers: list[Layer] = field(default_factory=list)
     values: dict[str, Known] = field(default_factory=dict)
 
-    def add_input(self, number: int) -> None:
-        shape = tuple(self.random.randint(1, 4) for _ in range(self.random.choice([1, 1, 2, 3])))
-        kind = self.type(self.random.choice([1, 2, 3, 5, 8, 8, 12, 20, 30, 50, 62]))
+    def add_input(self, number: int, shape: tuple[int, ...], width: int) -> None:
+        kind = self.type(width)
         value = Value(f"x{number}", shape, kind)
         quantizer = Quantizer(kind, self.random.choice(list(Rounding)), self.random.choice(list(Overflow)))
         self.inputs.append(Input(value, self.random.choice([None, quantizer])))
@@ -249,11 +269,12 @@ class _Growth:
         kind = self.type(self.random.choice([1, 3, 6, 6, 12, 40]))
         rows = self.random.choice([1, given.value.shape[-1]])
         steps = self.random.randint(0, 5)
+        never = min(max(NEVER, given.high + 1), 2**63 - 1)
         thresholds, levels = [], []
         for _ in range(rows):
-            reached = sorted(self.random.randint(given.low - 1, given.high + 1) for _ in range(steps))
+            reached = sorted(self.random.randint(given.low - 1, min(given.high + 1, never)) for _ in range(steps))
             unreached = self.random.randint(0, steps)
-            thresholds.append(reached[:unreached] + [NEVER] * (steps - unreached))
+            thresholds.append(reached[:unreached] + [never] * (steps - unreached))
             row = [self.random.randint(kind.min_code, kind.max_code) for _ in range(steps + 1)]
             levels.append(sorted(row, reverse=self.random.choice([True, False])))
         output = Value(name, given.value.shape, kind)

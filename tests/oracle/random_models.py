@@ -2,7 +2,6 @@
 
 import math
 import random
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oracle.keras_environment import keras, qkeras, quantizers
+from oracle.keras_environment import building, keras, qkeras, quantizers, sparsity, unwrapped
 from oracle.random_quantizers import activation_quantizer, bias_quantizer, kernel_quantizer, scale_is_power_of_two
 
 
@@ -37,12 +36,13 @@ class RandomModel:
     def save(self, folder: Path, form: str) -> tuple[Path, Path | None]:
         """Write the model as "h5", "keras" or "json"; return what ``hwgen.load`` takes: path and weights."""
         path = folder / f"model_{self.seed}.{form}"
-        if form != "json":
-            self.model.save(path)
-            return path, None
-        path.write_text(self.model.to_json())
         weights = path.with_suffix(".h5")
-        self.model.save_weights(weights)
+        with building():
+            if form != "json":
+                self.model.save(path)
+                return path, None
+            path.write_text(self.model.to_json())
+            self.model.save_weights(weights)
         return path, weights
 
     def samples(self, count: int) -> NDArray[np.float32]:
@@ -76,9 +76,7 @@ def _parts(input_type: str) -> tuple[bool, int, int]:
 
 def random_model(seed: int) -> RandomModel:
     """Build the model of a seed."""
-    with warnings.catch_warnings():
-        # Keras advises on initial weights, which are all replaced.
-        warnings.filterwarnings("ignore", "The initializer .* is unseeded", UserWarning)
+    with building():
         return _Builder(random.Random(seed), seed).build()
 
 
@@ -98,6 +96,12 @@ class _Builder:
     def add(self, layer: Any, line: str) -> None:
         self.model.add(layer)
         self.lines.append(line)
+
+    def add_weighted(self, layer: Any, line: str) -> None:
+        """Sometimes inside the wrapper that pruning by tfmot leaves on."""
+        if self.chance(0.1):
+            layer, line = sparsity.prune_low_magnitude(layer), f"pruned {line}"
+        self.add(layer, line)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -136,9 +140,15 @@ class _Builder:
         return RandomModel(self.seed, model, input_type, self.refusals, self.lines)
 
     def quantizer_layer(self, text: str) -> None:
+        self.note_scale(text)
         given = text if self.chance(0.5) else quantizers.get_quantizer(text)
         self.add(qkeras.QActivation(given), f"QActivation({text})")
         self.quantized = True
+
+    def note_scale(self, quantizer: str) -> None:
+        """A scale that is no power of two has to meet weights before the model ends or a relu follows."""
+        if not scale_is_power_of_two(quantizer):
+            self.refusals.append("scale")
 
     def weights_options(self) -> tuple[dict[str, Any], str]:
         """Quantizers and bias of a layer with weights."""
@@ -156,6 +166,7 @@ class _Builder:
         if not self.chance(0.3):
             return ""
         text = "relu" if self.chance(0.2) else activation_quantizer(self.rng)
+        self.note_scale(text)
         options["activation"] = text
         self.quantized = text != "relu"
         return f", activation={text}"
@@ -164,7 +175,7 @@ class _Builder:
         """What follows a layer with weights: batch norm, relu, quantizer, in orders that real models have."""
         rng, rank = self.rng, len(self.shape) - 1
         normalized = False
-        if not self.quantized and self.chance(0.3):
+        if not self.quantized and self.chance(0.2):
             quantized_norm = self.chance(0.2)
             options = {"epsilon": rng.choice([1e-3, 1e-5]), "scale": self.chance(0.85), "center": self.chance(0.85)}
             layer = qkeras.QBatchNormalization if quantized_norm else keras.layers.BatchNormalization
@@ -179,8 +190,8 @@ class _Builder:
             self.quantizer_layer(activation_quantizer(rng))
         if not self.quantized and normalized:
             self.refusals.append("batch norm")
-        if not self.quantized and not scale_is_power_of_two(kernel):
-            self.refusals.append("scale")
+        if not self.quantized:
+            self.note_scale(kernel)
 
     def convolution(self, shape: tuple[int, ...]) -> None:
         rng, rank = self.rng, len(shape) - 1
@@ -205,7 +216,7 @@ class _Builder:
         self.quantized = False
         line += self.activation(options)
         geometry = {key: options[key] for key in ("strides", "padding", "dilation_rate") if key in options}
-        self.add(layer(filters, size, **options), f"{layer.__name__}({filters},{size},{geometry},{line})")
+        self.add_weighted(layer(filters, size, **options), f"{layer.__name__}({filters},{size},{geometry},{line})")
         self.after_weights(kernel)
         if self.chance(0.5) and min(self.shape[:-1]) >= 2:
             self.pool(rank)
@@ -232,7 +243,7 @@ class _Builder:
         options, line = self.weights_options()
         self.quantized = False
         line += self.activation(options)
-        self.add(qkeras.QDense(units, **options), f"QDense({units},{line})")
+        self.add_weighted(qkeras.QDense(units, **options), f"QDense({units},{line})")
         self.after_weights(str(options["kernel_quantizer"]))
         if self.chance(0.1):
             self.add(keras.layers.Dropout(0.2), "Dropout")
@@ -247,19 +258,22 @@ class _Builder:
         if softmax == "activation":
             options["activation"] = "softmax"
         units = self.rng.randint(2, 5)
-        self.add(qkeras.QDense(units, **options), f"QDense({units},{line},{softmax} softmax)")
+        self.add_weighted(qkeras.QDense(units, **options), f"QDense({units},{line},{softmax} softmax)")
         if softmax == "layer":
             self.add(keras.layers.Activation("softmax"), "softmax")
-        if not scale_is_power_of_two(kernel):
-            self.refusals.append("scale")
+        self.note_scale(kernel)
 
 
 def _set_weights(model: Any, rng: np.random.Generator) -> None:
     """Weights around and beyond saturation, on ties and pruned; batch norms as after training, gamma of either sign."""
-    for layer in model.layers:
+    for wrapped in model.layers:
+        layer = unwrapped(wrapped)
         norm = layer if hasattr(layer, "moving_mean") else getattr(layer, "batchnorm", None)
         if getattr(layer, "kernel", None) is not None:
             layer.kernel.assign(_weights(layer.kernel.shape, layer.kernel_quantizer_internal, rng))
+        if layer is not wrapped:
+            for weight, mask, _ in wrapped.pruning_vars:
+                mask.assign(weight.numpy() != 0)
         if getattr(layer, "bias", None) is not None:
             layer.bias.assign(_weights(layer.bias.shape, layer.bias_quantizer_internal, rng))
         if norm is not None:

@@ -1,10 +1,12 @@
 """The built wheel, installed alone in an empty environment: complete, free of TensorFlow, and able to do its work."""
 
+import fcntl
 import os
 import subprocess
 import sys
 import venv
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,7 @@ from keras_file import write_dense_model
 CHECKOUT = Path(__file__).resolve().parents[2]
 TEMPLATES = [path.relative_to(CHECKOUT) for path in (CHECKOUT / "templates").rglob("*") if path.is_file()]
 
-# One process for all of them, so that the wheel is built and installed once.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
+pytestmark = pytest.mark.slow
 
 
 def run(*command: str | Path, folder: Path) -> str:
@@ -33,21 +34,42 @@ def run(*command: str | Path, folder: Path) -> str:
     return done.stdout
 
 
+def once(folder: Path, make: Callable[[], object]) -> None:
+    """Make a folder's content in the first test process that asks for it; the others wait and find it."""
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "made").exists():
+            make()
+            (folder / "made").touch()
+
+
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that every test process of this run shares."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="module")
+def wheel(common: Path) -> Path:
     """A wheel built from the source distribution, as a package index would receive both."""
-    folder = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "build", "--outdir", folder, CHECKOUT, folder=folder)
+    folder = common / "dist"
+    once(folder, lambda: run(sys.executable, "-m", "build", "--outdir", folder, CHECKOUT, folder=folder))
     (found,) = folder.glob("hwgen-*.whl")
     return found
 
 
 @pytest.fixture(scope="module")
-def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def environment(wheel: Path, common: Path) -> Path:
     """The folder of commands of a fresh environment that holds the wheel and what it declares to need, nothing else."""
-    folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=True, symlinks=True)
-    run(folder / "bin" / "python", "-m", "pip", "install", "--disable-pip-version-check", wheel, folder=folder)
+    folder = common / "environment"
+
+    def make() -> None:
+        venv.create(folder, with_pip=True, symlinks=True)
+        run(folder / "bin" / "python", "-m", "pip", "install", "--disable-pip-version-check", wheel, folder=folder)
+
+    once(folder, make)
     return folder / "bin"
 
 

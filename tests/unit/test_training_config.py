@@ -6,7 +6,7 @@ import pytest
 
 from hwgen.errors import ConfigError
 from hwgen.training import config_text, load_config, parse_config
-from hwgen.training.config import ConvLayer, DenseLayer
+from hwgen.training.model_config import ConvLayer, DenseLayer
 from hwgen.training.selection import Granularity, Method, Scope
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

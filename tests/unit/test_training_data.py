@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from hwgen.errors import InputError, ToolMissingError
-from hwgen.training.config import ConvLayer, DataConfig, DataName, DenseLayer
+from hwgen.training.config import DataConfig, DataName
 from hwgen.training.data import load_data
+from hwgen.training.model_config import ConvLayer, DenseLayer
 
 DENSE = (DenseLayer(kind="dense", units=2),)
 CONV1D = (ConvLayer(kind="conv1d", filters=2, kernel=3),)

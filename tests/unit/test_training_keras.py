@@ -252,6 +252,7 @@ def test_a_masked_weight_neither_moves_nor_acts_in_any_step(stack):
     layer, shape = layer_of(stack, "QDense", "binary(alpha=1)")
     model = model_of(stack, layer, shape=shape)
     fit(model)  # Adam's momentum, and a training step traced without masks
+    model.predict(np.eye(8, dtype=np.float32), verbose=0)
     pruning = PruningCallback(plan(begin=2, end=8))
     fit(model, samples=48, callbacks=[pruning, Watch()])
     assert pruning.finished
@@ -262,6 +263,19 @@ def test_a_masked_weight_neither_moves_nor_acts_in_any_step(stack):
     x = np.eye(8, dtype=np.float32)
     bias = model.predict(np.zeros((1, 8), np.float32), verbose=0)
     assert np.array_equal(model.predict(x, verbose=0) - bias, quantized_kernels(model)["pruned"])
+
+
+def test_scales_come_from_the_zeros_that_a_file_stores(stack):
+    layer, shape = layer_of(stack, "QDense", "quantized_bits(4,0,alpha='auto')")
+    model = model_of(stack, layer, shape=shape)
+    mask = np.ones((8, 6), np.bool_)
+    mask[3] = False
+    apply_masks(model, {"pruned": mask})
+    stored = quantized_kernels(model)["pruned"]
+    kernel = layer.kernel.numpy()
+    kernel[3] = 100.0  # what an optimizer might leave until the callback has its turn
+    layer.kernel.assign(kernel)
+    assert np.array_equal(quantized_kernels(model)["pruned"], stored)
 
 
 def test_pruned_neurons_lose_their_bias_and_others_keep_it(stack):

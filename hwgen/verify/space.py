@@ -1,0 +1,92 @@
+"""``Space``: every input that a network can have, one row of codes a sample, and the ways to pick some of them."""
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from numpy.random import Generator
+
+from hwgen.fixed import IntArray
+from hwgen.ir import Network
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Space:
+    """All inputs of a network as one row of codes a sample.
+
+    Attributes:
+        low: (codes,) int64; ``high`` likewise.
+    """
+
+    network: Network
+    low: IntArray
+    high: IntArray
+
+    @classmethod
+    def of(cls, network: Network) -> "Space":
+        values = [source.value for source in network.inputs]
+        return cls(
+            network,
+            np.concatenate([np.full(value.size, value.type.min_code, dtype=np.int64) for value in values]),
+            np.concatenate([np.full(value.size, value.type.max_code, dtype=np.int64) for value in values]),
+        )
+
+    @property
+    def size(self) -> int:
+        return len(self.low)
+
+    def split(self, rows: IntArray) -> tuple[IntArray, ...]:
+        """(samples, codes) to one (samples, *shape) array an input."""
+        ends = np.cumsum([source.value.size for source in self.network.inputs])[:-1]
+        parts = np.split(rows, ends, axis=1)
+        return tuple(
+            np.ascontiguousarray(part).reshape(len(rows), *source.value.shape)
+            for part, source in zip(parts, self.network.inputs, strict=True)
+        )
+
+    def random(self, samples: int, generator: Generator) -> IntArray:
+        """(samples, codes), uniform over the whole range."""
+        return generator.integers(self.low, self.high, size=(samples, self.size), endpoint=True, dtype=np.int64)
+
+    def varied(self, samples: int, generator: Generator) -> IntArray:
+        """(samples, codes) of four kinds: uniform, sparse, small, and extremes only."""
+        rows = self.random(samples, generator)
+        kind = generator.integers(4, size=(samples, 1))
+        strength = generator.integers(1, 7, size=(samples, 1))
+        sparse = np.where(generator.random(rows.shape) < 0.5**strength, rows, 0)
+        small = rows >> strength
+        extremes = np.where(rows >= (self.low + self.high) // 2, self.high, self.low)
+        return np.select([kind == 1, kind == 2, kind == 3], [sparse, small, extremes], rows)
+
+    def mutated(self, parents: IntArray, samples: int, generator: Generator) -> IntArray:
+        """(samples, codes): parents with one to four codes nudged or replaced."""
+        rows = parents[generator.integers(len(parents), size=samples)]
+        fresh = self.random(samples, generator)
+        nudged = np.clip(rows + generator.integers(-3, 4, size=rows.shape), self.low, self.high)
+        changes = generator.integers(1, 5, size=(samples, 1))
+        chosen = generator.random(rows.shape) < changes / self.size
+        return np.where(chosen, np.where(generator.random((samples, 1)) < 0.6, nudged, fresh), rows)
+
+    def every(self, at_most: int) -> IntArray | None:
+        """(samples, codes): each possible input once; None where there are more than ``at_most``."""
+        sizes = [high - low + 1 for low, high in zip(self.low.tolist(), self.high.tolist(), strict=True)]
+        if sum(size > 1 for size in sizes) > at_most.bit_length() or prod(sizes) > at_most:
+            return None
+        places = np.stack(np.unravel_index(np.arange(prod(sizes)), sizes), axis=1)
+        return places.astype(np.int64) + self.low
+
+    def alternating(self) -> IntArray:
+        """(2, codes): minimum and maximum in turn, and the other way round."""
+        turn = np.arange(self.size) % 2 == 0
+        return np.stack([np.where(turn, self.low, self.high), np.where(turn, self.high, self.low)])
+
+    def one_hot(self, at_most: int, generator: Generator) -> IntArray:
+        """(samples, codes): one code at its maximum, or its minimum, the others zero; a random choice where many."""
+        extremes = [(place, extreme) for place in range(self.size) for extreme in (self.low, self.high)]
+        wanted = [(place, int(extreme[place])) for place, extreme in extremes if extreme[place] != 0]
+        if len(wanted) > at_most:
+            wanted = [wanted[k] for k in sorted(generator.choice(len(wanted), size=at_most, replace=False).tolist())]
+        rows = np.zeros((len(wanted), self.size), dtype=np.int64)
+        for row, (place, code) in enumerate(wanted):
+            rows[row, place] = code
+        return rows

@@ -1,0 +1,37 @@
+"""What became of random models, and the lines about it at the end of a test run; imports nothing heavy."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one model.
+
+    Attributes:
+        kind: "refused", "float32 is exact" or "float32 rounds".
+        detail: of a refusal, its sentence without names and numbers; else the share of Keras's outputs that differ.
+        error: Keras's largest error relative to its largest output.
+    """
+
+    kind: str
+    detail: str = ""
+    error: float = 0.0
+
+
+def summary(outcomes: Iterable[Outcome]) -> list[str]:
+    """Lines for the end of a test run: how many models were equal, and how far Keras itself was off."""
+    outcomes = list(outcomes)
+    kinds = Counter(outcome.kind for outcome in outcomes)
+    rounding = [outcome for outcome in outcomes if outcome.kind == "float32 rounds"]
+    off = [outcome for outcome in rounding if outcome.error > 0]
+    lines = [
+        f"{len(outcomes)} random models: {len(outcomes) - kinds['refused']} equal to the exact evaluator in every code, "
+        f"{kinds['refused']} refused",
+        f"where float32 is exact, Keras gave the same codes: {kinds['float32 is exact']} models",
+        f"where float32 rounds, Keras was off in {len(off)} of {len(rounding)} models, at worst by "
+        f"{max((outcome.error for outcome in off), default=0.0):.2g} of its largest output",
+    ]
+    reasons = Counter(outcome.detail for outcome in outcomes if outcome.kind == "refused")
+    return lines + [f"refused {count}: {reason}" for reason, count in reasons.most_common()]
