@@ -1,6 +1,6 @@
 """Fixtures that several folders of tests share: tools, and the folder of data beside a checkout.
 
-A tool or a folder that is missing skips a test on a developer's machine and fails it where the environment says CI=true.
+What is missing skips a test on a developer's machine, and fails it where the environment says CI=true.
 """
 
 import json

@@ -51,10 +51,17 @@ class FileSet(Mapping[str, bytes]):
             directory: created, with its parents. May exist if it is empty.
             overwrite: whether an hwgen project that is already there may be replaced, whole.
         Raises:
-            ProjectError: the folder holds something that is not an hwgen project, or one and ``overwrite`` is off.
+            ProjectError: the folder holds something that is not an hwgen project, or one and ``overwrite`` is off; or
+                the file system refuses.
         """
-        directory = Path(directory)
+        directory = Path(directory).absolute()
         _check_target(directory, overwrite)
+        try:
+            self._write(directory)
+        except OSError as error:
+            raise ProjectError(f"the project could not be written to {directory}: {error}.") from error
+
+    def _write(self, directory: Path) -> None:
         directory.parent.mkdir(parents=True, exist_ok=True)
         # A sibling is on the same file system, where a rename is atomic.
         staging = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
@@ -92,8 +99,8 @@ def _check_target(directory: Path, overwrite: bool) -> None:
         return
     if not is_project(directory):
         raise ProjectError(
-            f"{directory} exists and is no hwgen project (it has no {PROJECT_FILE} of hwgen's), so hwgen does not touch "
-            f"it; choose another folder or remove it yourself."
+            f"{directory} exists and is no hwgen project (it has no {PROJECT_FILE} of hwgen's), so hwgen leaves it "
+            f"alone; choose another folder or remove it yourself."
         )
     if not overwrite:
         raise ProjectError(f"{directory} already holds an hwgen project; choose another folder or allow overwriting.")

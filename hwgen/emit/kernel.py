@@ -133,7 +133,8 @@ class _Writer:
         """Move the lines of a very long sum into functions of their own, and return the calls in their place."""
         if len(lines) <= LINES_A_FUNCTION:
             return [], lines
-        pieces, calls = [], []
+        pieces: list[Function] = []
+        calls: list[_Line] = []
         for start in range(0, len(lines), LINES_A_FUNCTION):
             piece = lines[start : start + LINES_A_FUNCTION]
             piece_name = self._names.take(f"{name}_{len(pieces)}")

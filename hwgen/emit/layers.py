@@ -1,17 +1,15 @@
 """Layers as views: dataclasses of finished strings, one for each template in ``templates/hls/layers/``."""
 
 from dataclasses import dataclass, replace
-from math import prod
 from typing import assert_never
 
 from hwgen.emit.cpp import code_type, literal
 from hwgen.emit.kernel import Kernel, kernel
-from hwgen.emit.liveness import Live
+from hwgen.emit.liveness import Live, channel_live
 from hwgen.emit.names import Names
 from hwgen.emit.steps import Comparators, ScaledSteps, step_form
 from hwgen.emit.strategy import Strategy
 from hwgen.emit.sums import layer_sums
-from hwgen.errors import UnsupportedError
 from hwgen.fixed import FixedType
 from hwgen.ir import Conv, Dense, Interval, MaxPool, Relu, Requantize, StepFunction, Value
 
@@ -23,6 +21,7 @@ class Ports:
     Attributes:
         title: what the layer is, for the comment above it.
         function: its C++ name.
+        schedule: HLS pragma of a function without loops over positions.
         x_type: element type of the array that it reads; ``x_size`` elements.
         y_type: element type of the array that it writes; ``y_size`` elements.
         inputs: codes that a layer's sums read at one position; ``outputs`` how many sums there are.
@@ -30,6 +29,7 @@ class Ports:
 
     title: str
     function: str
+    schedule: str
     x_type: str
     x_size: int
     y_type: str
@@ -56,7 +56,6 @@ class Window:
     dilation_columns: int
     padding_top: int
     padding_left: int
-    window_size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +155,7 @@ class Surroundings:
 
 
 def layer_view(layer: ComputingLayer, ports: Ports, around: Surroundings) -> LayerView:
-    """Everything that a layer's template needs.
-
-    Raises:
-        UnsupportedError: a pool over more than two spatial axes.
-    """
+    """Everything that a layer's template needs."""
     channels = around.source.shape[-1]
     positions = around.source.size // channels
     match layer:
@@ -169,7 +164,7 @@ def layer_view(layer: ComputingLayer, ports: Ports, around: Surroundings) -> Lay
             written = kernel(layer.name, sums, around.strategy, around.names)
             return DenseView(layer.name, ports, written)
         case Conv():
-            live = around.live.reshape(-1, layer.output.shape[-1]).any(axis=0)
+            live = channel_live(around.live, layer.output)
             written = kernel(layer.name, layer_sums(layer, around.given, live), around.strategy, around.names)
             name = around.names.take(f"{layer.name}_sums")
             return ConvView(layer.name, ports, written, name, _conv_window(layer, around.source))
@@ -182,7 +177,7 @@ def layer_view(layer: ComputingLayer, ports: Ports, around: Surroundings) -> Lay
                 layer.name, ports, channels, positions, _quantizer_source(layer, around), around.value_type
             )
         case StepFunction():
-            form = step_form(layer, around.given, around.names)
+            form = step_form(layer, around.given, "channel" if positions > 1 else "i", around.names)
             if isinstance(form, ScaledSteps):
                 return ScaledStepsView(layer.name, ports, channels, positions, form)
             return ComparatorsView(layer.name, ports, channels, positions, form)
@@ -211,18 +206,12 @@ def _rows_and_columns(sizes: tuple[int, ...], missing: int) -> tuple[int, int]:
 
 
 def _conv_window(layer: Conv, source: Value) -> Window:
-    return _window(
-        source, layer.output, layer.weight.shape[:-2], layer.strides, layer.dilation, layer.padding,
-        prod(layer.weight.shape[:-1]),
-    )  # fmt: skip
+    window = layer.weight.shape[:-2]
+    return _window(source, layer.output, window, layer.strides, layer.dilation, layer.padding)
 
 
 def _pool_window(layer: MaxPool, source: Value) -> Window:
-    if len(layer.window) > 2:
-        raise UnsupportedError(
-            f"layer {layer.name!r}: C++ is written for pools over one or two spatial axes, this one has {len(layer.window)}."
-        )
-    return _window(source, layer.output, layer.window, layer.strides, (), layer.padding, prod(layer.window))
+    return _window(source, layer.output, layer.window, layer.strides, (), layer.padding)
 
 
 def _window(
@@ -232,7 +221,6 @@ def _window(
     strides: tuple[int, ...],
     dilation: tuple[int, ...],
     padding: tuple[tuple[int, int], ...],
-    size: int,
 ) -> Window:
     rows, columns = _rows_and_columns(source.shape[:-1], 1)
     out_rows, out_columns = _rows_and_columns(output.shape[:-1], 1)
@@ -255,5 +243,4 @@ def _window(
         dilation_columns=dilation_columns,
         padding_top=top,
         padding_left=left,
-        window_size=size,
     )

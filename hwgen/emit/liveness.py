@@ -33,17 +33,16 @@ def _read(layer: Layer, source: Value, live: Live) -> Live:
             row, column = np.divmod(layer.weight.index, layer.weight.shape[-1])
             channels = source.shape[-1]
             read = np.zeros(channels, dtype=bool)
-            read[row[_channels(live, layer.output)[column]] % channels] = True
+            read[row[channel_live(live, layer.output)[column]] % channels] = True
             return np.tile(read, source.size // channels)
         case MaxPool():
-            return np.tile(_channels(live, layer.output), source.size // source.shape[-1])
+            return np.tile(channel_live(live, layer.output), source.size // source.shape[-1])
         case Reshape() | Relu() | Requantize() | StepFunction():
             return live
         case _:
             assert_never(layer)
 
 
-def _channels(live: Live, value: Value) -> Live:
+def channel_live(live: Live, value: Value) -> Live:
     """(channels,) whether any position of a channel is live."""
-    channels: Live = live.reshape(-1, value.shape[-1]).any(axis=0)
-    return channels
+    return np.asarray(live.reshape(-1, value.shape[-1]).any(axis=0))

@@ -1,18 +1,18 @@
 """C++ identifiers for one project: close to the network's own names, never in each other's way."""
 
-# Identifiers that the templates, the ap_types headers or the standard library use where a network's names also stand.
-_TAKEN = frozenset(
-    "ap_int ap_uint ap_fixed ap_ufixed ap_private hls std main size_t int64_t uint64_t x y i j k sum code row column "
-    "channel window samples sample inputs outputs values best result position input_t result_t fixed_of code_of shifted "
-    "trace_values trace_sample trace_store printf NULL EOF errno stdin stdout stderr assert hwgen_run hwgen_trace".split()
-)
+# What C++, the ap_types headers and the templates themselves call something at file scope or in the top function.
+_TAKEN = """
+    ap_fixed ap_fixed_base ap_int ap_int_base ap_private ap_ufixed ap_uint ap_q_mode ap_o_mode hls main std
+    int64_t size_t uint64_t NULL EOF assert errno stdin stdout stderr i input_t result_t
+    code_of fixed_of shifted hwgen_run hwgen_trace run_sample trace_sample trace_store trace_values
+"""
 
 
 class Names:
-    """Hands out identifiers; asks for a taken one get a number behind it, always the same for the same requests."""
+    """Hands out identifiers; asking for a taken one gets a number behind it, the same for the same requests."""
 
     def __init__(self) -> None:
-        self._taken = set(_TAKEN)
+        self._taken = set(_TAKEN.split())
 
     def take(self, wanted: str) -> str:
         """Return ``wanted``, or ``wanted_2``, ``wanted_3``, … where it is taken, and keep it."""

@@ -20,8 +20,11 @@ from hwgen.emit.liveness import live_codes
 from hwgen.emit.names import Names
 from hwgen.emit.steps import Table
 from hwgen.emit.strategy import Strategy
+from hwgen.errors import InputError
 from hwgen.fixed import FixedType
 from hwgen.ir import Conv, Dense, Interval, MaxPool, Network, Requantize, Reshape, network_text, value_ranges
+
+_FILES = frozenset({"codes", "defines", "parameters", "trace"})  # headers beside the top function's
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,17 @@ class ValueView:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """An argument of the top function."""
+    """An argument of the top function.
+
+    Attributes:
+        function: converts between its numbers and their codes.
+        local: name of an array of its type, for callers of the top function.
+    """
 
     name: str
     value: ValueView
     function: str
+    local: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,26 +133,31 @@ def network_view(network: Network, strategy: Strategy) -> NetworkView:
     """Turn a checked network into strings.
 
     Raises:
-        UnsupportedError: a layer has no C++ form.
+        InputError: a top function cannot have the network's name.
     """
     names = Names()
-    names.take(network.name)
+    if names.take(network.name) != network.name or network.name in _FILES:
+        raise InputError(
+            f"network {network.name!r}: the top function cannot have this name, which C++, the ap_types headers or "
+            f"another file of the project has; name the network otherwise."
+        )
     inputs = [(names.take(source.value.name), source.value.name) for source in network.inputs]
     outputs = [(names.take(name), name) for name in network.outputs]
     ranges = value_ranges(network)
     values = _values(network, ranges, names)
-    layers, steps = _layers(network, strategy, ranges, values, names)
+    schedule = _schedule(network)
+    layers, steps = _layers(network, strategy, schedule, ranges, values, names)
     sums = [view for view in layers if isinstance(view, DenseView | ConvView)]
     return NetworkView(
         name=network.name,
         guard=network.name.upper(),
         text=tuple(network_text(network).splitlines()),
-        inputs=tuple(Port(port, values[name], names.take(f"read_{name}")) for port, name in inputs),
-        outputs=tuple(Port(port, values[name], names.take(f"write_{name}")) for port, name in outputs),
+        inputs=tuple(_port(port, values[name], "read", names) for port, name in inputs),
+        outputs=tuple(_port(port, values[name], "write", names) for port, name in outputs),
         values=tuple(values.values()),
         layers=tuple(layers),
         steps=tuple(steps),
-        schedule=_schedule(network),
+        schedule=schedule,
         parts=tuple(
             PartFile(f"firmware/{network.name}_{part.name}.cpp", view.ports, part)
             for view in sums
@@ -152,16 +166,21 @@ def network_view(network: Network, strategy: Strategy) -> NetworkView:
         ),
         unused=tuple(Unused(view.ports, view.kernel.unused) for view in sums if view.kernel.unused),
         tables=tuple(
-            TableFile(f"firmware/weights/{view.name}.h", f"{view.name.upper()}_H_", view.ports.title, view.form.tables)
+            TableFile(f"firmware/weights/{view.name}.h", f"WEIGHTS_{view.name}_H_", view.ports.title, view.form.tables)
             for view in layers
             if isinstance(view, ScaledStepsView | ComparatorsView)
         ),
     )
 
 
+def _port(name: str, value: ValueView, direction: str, names: Names) -> Port:
+    return Port(name, value, names.take(f"{direction}_{value.name}"), names.take(f"{name}_data"))
+
+
 def _layers(
     network: Network,
     strategy: Strategy,
+    schedule: str,
     ranges: Mapping[str, Interval],
     values: Mapping[str, ValueView],
     names: Names,
@@ -177,6 +196,8 @@ def _layers(
         ports = Ports(
             title=f"{layer.name} ({type(layer).__name__})",
             function=names.take(f"compute_{layer.name}"),
+            # In a pipelined function everything is inlined; a stage of a dataflow is a pipeline by itself.
+            schedule="INLINE" if schedule.startswith("PIPELINE") else "PIPELINE II=1",
             x_type=source.code_type,
             x_size=source.size,
             y_type=output.code_type,
@@ -231,8 +252,10 @@ def _definitions(network: Network) -> dict[str, str]:
         quantizer = source.quantizer
         found[source.value.name] = quantizer_type(quantizer) if quantizer else value_type(source.value.type)
     for layer in network.layers:
-        quantizes = isinstance(layer, Requantize)
-        found[layer.output.name] = quantizer_type(layer.quantizer) if quantizes else value_type(layer.output.type)
+        if isinstance(layer, Requantize):
+            found[layer.output.name] = quantizer_type(layer.quantizer)
+        else:
+            found[layer.output.name] = value_type(layer.output.type)
     return found
 
 

@@ -39,8 +39,7 @@ def hls_project(
         The files of a self-contained project; the same arguments give the same bytes.
     Raises:
         NetworkError: the network breaks an invariant.
-        UnsupportedError: a layer has no C++ form.
-        InputError: a part or clock that no tool would take, or vectors of another shape.
+        InputError: a part or clock that no tool would take, vectors of another shape, or a name that C++ uses.
         ToolMissingError: hls4ml, whose ap_types headers are copied, is not installed.
     """
     check_network(network)
@@ -59,7 +58,7 @@ def hls_project(
             features=sum(port.value.size for port in view.inputs),
             predictions=sum(port.value.size for port in view.outputs),
         ),
-        "project.tcl": render("project.tcl.jinja", net=view, part=part, clock_ns=f"{clock_ns:g}", sources=sources),
+        "project.tcl": render("project.tcl.jinja", net=view, part=part, clock_ns=float(clock_ns), sources=sources),
         "build_opt.tcl": static_text("build_opt.tcl"),
         "build_prj.tcl": static_text("build_prj.tcl"),
         "vivado_synth.tcl": static_text("vivado_synth.tcl"),
@@ -75,7 +74,7 @@ def hls_project(
         "network": network.name,
         "strategy": strategy.value,
         "part": part,
-        "clock_ns": clock_ns,
+        "clock_ns": float(clock_ns),
         "source_sha256": source_sha256,
         "float32_exact": network.float32_exact,
         "exactness": [{"layer": e.layer, "float32_exact": e.float32_exact, "bits": e.bits} for e in network.exactness],

@@ -24,7 +24,7 @@ class ScaledSteps:
     """``clip((x * multiplier + addend) >> shift, low, high)``.
 
     Attributes:
-        index: "channel", or "0" where all channels share one form.
+        index: C++ expression of the row of the tables; "0" where all channels share one form.
         scaled_type: holds ``x * multiplier + addend``; ``level_type`` holds it shifted.
     """
 
@@ -66,15 +66,16 @@ class _Steps:
     levels: tuple[int, ...]
 
 
-def step_form(layer: StepFunction, given: Interval, names: Names) -> ScaledSteps | Comparators:
+def step_form(layer: StepFunction, given: Interval, channel: str, names: Names) -> ScaledSteps | Comparators:
     """Choose how to compute a step function.
 
     Args:
         given: interval of the value that it reads.
+        channel: C++ name of the channel's number.
     """
     channels = _channels(layer, given)
     forms = [multiply_add_shift(c.thresholds, c.levels, c.low, c.high) for c in channels]
-    index = "channel" if len(channels) > 1 else "0"
+    index = channel if len(channels) > 1 else "0"
     found = [form for form in forms if form is not None]
     if len(found) == len(forms):
         return _scaled(layer.name, channels, found, index, names)

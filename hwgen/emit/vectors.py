@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from hwgen.errors import InputError
 from hwgen.fixed import FixedType, IntArray
@@ -50,7 +51,7 @@ def _lines(types: Sequence[FixedType], arrays: Sequence[IntArray]) -> str:
         [[decimal(code, fixed_type.fraction) for code in row] for row in array.reshape(len(array), -1).tolist()]
         for fixed_type, array in zip(types, arrays, strict=True)
     ]
-    return "".join(" ".join(sum(rows, [])) + "\n" for rows in zip(*columns, strict=True))
+    return "".join(" ".join(chain.from_iterable(rows)) + "\n" for rows in zip(*columns, strict=True))
 
 
 def decimal(code: int, fraction: int) -> str:

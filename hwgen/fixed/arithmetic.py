@@ -69,13 +69,13 @@ def quantize(value: ArrayLike, quantizer: Quantizer) -> IntArray:
 
 def _saturate_wide(rounded: NDArray[np.float64], quantizer: Quantizer) -> IntArray:
     """Saturate to types whose limits a float64 cannot hold exactly, one value at a time."""
-    integers = np.array([_clamp_far(x) for x in rounded.ravel()], dtype=object).reshape(rounded.shape)
+    integers = np.array([_clamp_far(x) for x in rounded.ravel()], dtype=object)
     low, high = quantizer.low, quantizer.high
     outside = (integers > high) | (integers < quantizer.type.min_code)
     clipped = np.clip(integers, low, high)
     if quantizer.overflow is Overflow.SAT_ZERO:
         clipped = np.where(outside, 0, clipped)
-    codes: IntArray = clipped.astype(np.int64)
+    codes: IntArray = clipped.astype(np.int64).reshape(rounded.shape)
     return codes
 
 

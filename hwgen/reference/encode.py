@@ -63,7 +63,7 @@ def _numbers(value: Value, data: object) -> NDArray[np.float64]:
         array = np.asarray(data)
     except ValueError as error:  # rows of different lengths
         raise InputError(f"input {value.name!r}: an array was expected; {error}.") from error
-    if array.ndim == 0 or array.shape[1:] != value.shape:
+    if array.shape[1:] != value.shape:
         wanted = ", ".join(str(size) for size in value.shape)
         raise InputError(
             f"input {value.name!r}: an array of shape (samples, {wanted}) was expected, got {array.shape}."

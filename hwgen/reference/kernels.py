@@ -97,8 +97,8 @@ def _conv(layer: Conv, given: Interval) -> Step:
     *positions, _ = layer.output.shape
     matrix = layer.weight.dense().reshape(-1, outputs)
     taps = prod(kernel)
-    low, high = np.tile(np.minimum(given.low, 0), taps), np.tile(np.maximum(given.high, 0), taps)
-    number = number_format(_magnitude(matrix, layer.bias, low, high))
+    # Padding is zero and adds nothing to a magnitude.
+    number = number_format(_magnitude(matrix, layer.bias, np.tile(given.low, taps), np.tile(given.high, taps)))
     weights, bias = matrix.astype(number), layer.bias.astype(number)
     spatial = tuple(range(1, len(kernel) + 1))
     reach = [(size - 1) * dilation + 1 for size, dilation in zip(kernel, layer.dilation, strict=True)]

@@ -73,7 +73,7 @@ def _check_inputs(network: Network, inputs: Sequence[IntArray]) -> int:
         raise InputError(f"network {network.name!r} has {len(network.inputs)} inputs, got {len(inputs)} arrays.")
     for source, codes in zip(network.inputs, inputs, strict=True):
         value = source.value
-        if codes.dtype != np.int64 or codes.ndim == 0 or codes.shape[1:] != value.shape:
+        if codes.dtype != np.int64 or codes.shape[1:] != value.shape:
             raise InputError(
                 f"input {value.name!r}: int64 codes of shape (samples, {', '.join(map(str, value.shape))}) were "
                 f"expected, got {codes.dtype} of shape {codes.shape}."

@@ -45,10 +45,16 @@ def main(arguments: list[str]) -> None:
     def run() -> None:
         answer.value = call(given, taken, ctypes.c_size_t(samples))
 
-    threading.stack_size(STACK_BYTES)
-    caller = threading.Thread(target=run)
-    caller.start()
-    caller.join()
+    for size in (STACK_BYTES, STACK_BYTES // 8):
+        threading.stack_size(size)
+        caller = threading.Thread(target=run)
+        try:
+            caller.start()
+        except RuntimeError:  # less memory than that may be asked for here
+            continue
+        caller.join()
+        return
+    run()
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from hwgen.tools.run import Command, Progress, run, run_all
 _KEY_FORMAT = 1
 _UNITS_THAT_PAY = 3  # see hwgen.tools.prelude
 
-# -O1: compiles about as fast as -O0 and runs 80 to 240 times faster; -O2 compiles 10-20 % longer, runs 4-20 % faster.
+# -O1: compiles about as fast as -O0 and runs 70 to 240 times faster; -O2 compiles 10-20 % longer, runs 4-20 % faster.
 # -DNDEBUG: without it ap_types asserts on types such as ap_ufixed<1,-11> that Vitis accepts.
 # -fwrapv: ap_types relies on signed integers wrapping around. -w: warnings would bury an error.
 _FLAGS = ("-std=c++14", "-O1", "-DNDEBUG", "-fwrapv", "-fPIC", "-w")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hwgen.errors import ToolFailedError, ToolMissingError
 
-Progress = Callable[[str, int, int], None]  # (what is being done, steps done, steps in all); called from one thread
+Progress = Callable[[str, int, int], None]  # (what is being done or was just done, steps done, steps in all)
 
 COMMAND_TIMEOUT_S = 900.0
 _LAST_LINES = 20
@@ -99,6 +99,8 @@ def run_all(commands: Sequence[Command], jobs: int | None = None, progress: Prog
     with ThreadPoolExecutor(max_workers=max(1, jobs or usable_cores())) as pool:
         futures = {pool.submit(one, command): position for position, command in enumerate(commands)}
         results: dict[int, Finished] = {}
+        if progress is not None and commands:
+            progress(commands[0].purpose, 0, len(commands))
         try:
             for future in as_completed(futures):
                 position = futures[future]

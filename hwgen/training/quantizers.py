@@ -8,19 +8,9 @@ from hwgen.errors import InputError
 
 Argument = int | float | str | bool
 
-# Deterministic, and known to qkeras.utils.load_qmodel, so that a saved model loads in plain QKeras. quantized_linear
-# and quantized_hswish are not among its custom objects; bernoulli and the stochastic quantizers are random.
-WEIGHT_QUANTIZERS = ("quantized_bits", "binary", "ternary", "quantized_po2")
-ACTIVATION_QUANTIZERS = (
-    "quantized_relu",
-    "quantized_bits",
-    "quantized_tanh",
-    "quantized_sigmoid",
-    "quantized_relu_po2",
-    "quantized_po2",
-    "binary",
-    "ternary",
-)
+# What hwgen.frontend turns into hardware exactly: training what cannot be built would waste its user's time.
+WEIGHT_QUANTIZERS = ("quantized_bits", "binary", "ternary")
+ACTIVATION_QUANTIZERS = ("quantized_relu", "quantized_bits", "binary", "ternary")
 _FIXED_BITS = {"binary": 1, "ternary": 2}
 
 

@@ -99,11 +99,15 @@ def _verify_all(
         with ThreadPoolExecutor(max_workers=chosen.jobs or usable_cores()) as pool:
             futures = {pool.submit(one, opener): position for position, opener in enumerate(openers)}
             results: dict[int, VerifyReport | HwgenError] = {}
-            for future in as_completed(futures):
-                result = results[futures[future]] = future.result()
-                if chosen.progress is not None:
-                    name = result.network if isinstance(result, VerifyReport) else "a project that failed"
-                    chosen.progress(f"verified {name}", len(results), len(openers))
+            try:
+                for future in as_completed(futures):
+                    result = results[futures[future]] = future.result()
+                    if chosen.progress is not None:
+                        name = result.network if isinstance(result, VerifyReport) else "a project that failed"
+                        chosen.progress(f"verified {name}", len(results), len(openers))
+            except BaseException:  # an interrupt, or hwgen's own bug: what has not started need not start
+                pool.shutdown(cancel_futures=True)
+                raise
     return tuple(results[position] for position in range(len(openers)))
 
 

@@ -16,6 +16,7 @@ PROJECT_FILE = "project.json"
 NETWORK_FILE = "network.json"
 
 _FORMAT = 1
+_DOCUMENTS = frozenset({PROJECT_FILE, NETWORK_FILE})
 _SOURCE_SUFFIXES = frozenset({".cpp", ".cc", ".h", ".hpp"})
 
 
@@ -62,12 +63,22 @@ def open_project(directory: Path) -> Project:
     if not directory.is_dir():
         raise ProjectError(f"a project folder was expected at {str(directory)!r}, where there is no folder.")
     try:
-        beside = [path for path in directory.iterdir() if path.is_file()]
-        below = [path for path in directory.rglob("*/*") if path.is_file()]
-        files = {path.relative_to(directory).as_posix(): path.read_bytes() for path in (*beside, *below)}
+        paths = [path for path in directory.iterdir() if path.name in _DOCUMENTS or path.suffix in _SOURCE_SUFFIXES]
+        paths += [*(directory / "firmware").rglob("*"), *_listed(directory)]
+        files = {path.relative_to(directory).as_posix(): path.read_bytes() for path in paths if path.is_file()}
     except OSError as error:
         raise ProjectError(f"project {str(directory)!r}: a file cannot be read: {error}.") from error
     return project_from_files(files, str(directory))
+
+
+def _listed(directory: Path) -> list[Path]:
+    """Files that ``project.json`` lists: the folder may hold gigabytes of the vendor's tools beside them."""
+    try:
+        written = json.loads((directory / PROJECT_FILE).read_bytes())["files"]
+        paths = [PurePosixPath(path) for path in written]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []  # what is wrong with it is said when it is read
+    return [directory / path for path in paths if not path.is_absolute() and ".." not in path.parts]
 
 
 def project_from_files(files: Mapping[str, bytes], where: str) -> Project:

@@ -35,13 +35,14 @@ class Engine:
     Attributes:
         compiler: see ``hwgen.tools.find_compiler``.
         pristine: use the ap_types headers as they are. The default is a copy whose ``clearUnusedBits`` compilers can
-            see through (``hwgen.tools.ap_types``): it runs three to six times faster, compiles up to twice as fast, and
-            is equal in every rounding and overflow mode, which the tests show.
+            see through (``hwgen.tools.ap_types``): measured on a 16-64-32-32-5 network at 75 % zeros, it runs 3.8 times
+            faster with g++ 12 and 5.7 times with clang++ 14, compiles 10 to 20 % sooner, and is equal in every rounding
+            and overflow mode, which the tests show.
         cache: of compiled libraries; None compiles always.
         headers: folder for precompiled ap_types headers; None does without.
         jobs: compilers at a time; None for one a usable core.
         isolated: run in a process of its own, so that a crash of edited sources is an error and not the caller's end.
-        progress: called with what is being done; may be called from another thread.
+        progress: told what is being done.
     """
 
     compiler: Compiler
@@ -70,6 +71,11 @@ class Engine:
             progress=self.progress,
         )
 
+    def tell(self, what: str, done: int, steps: int) -> None:
+        """Pass on how far things are, to whoever wants to know."""
+        if self.progress is not None:
+            self.progress(what, done, steps)
+
     def run(self, network: Network, library: Path, inputs: Sequence[IntArray]) -> tuple[IntArray, ...]:
         """(samples, size) codes an output of the network."""
         sizes = [network.value(name).size for name in network.outputs]
@@ -83,17 +89,12 @@ class Engine:
         self, network: Network, library: Path, function: str, inputs: Sequence[IntArray], sizes: Sequence[int]
     ) -> tuple[IntArray, ...]:
         codes = sum(source.value.size for source in network.inputs) + sum(sizes)
-        at_once = max(1, _CODES_A_CALL // codes)
-        blocks = [
-            call_library(
-                library,
-                function,
-                [array[start : start + at_once] for array in inputs],
-                sizes,
-                isolated=self.isolated,
-            )
-            for start in range(0, len(inputs[0]), at_once)
-        ]
+        at_once, samples = max(1, _CODES_A_CALL // codes), len(inputs[0])
+        blocks = []
+        for start in range(0, samples, at_once):
+            self.tell("running samples", start, samples)
+            block = [array[start : start + at_once] for array in inputs]
+            blocks.append(call_library(library, function, block, sizes, isolated=self.isolated))
         return tuple(np.concatenate(parts) for parts in zip(*blocks, strict=True))
 
 
@@ -167,6 +168,7 @@ def verify_opened(
         with ThreadPoolExecutor(max_workers=1) as beside:  # compilers run in processes of their own meanwhile
             making = beside.submit(_timed_vectors, network, samples, seed, given)
             build = engine.build(project, library)
+            engine.tell("making test vectors", 0, samples)
             vectors, vectors_s = making.result()
         start = time.perf_counter()
         got = engine.run(network, library, vectors.inputs)
@@ -218,6 +220,7 @@ def _explain(
     traced = wrong_samples[: min(_TRACED_MOST, samples_at_once(network))]
     inputs = [array[traced] for array in vectors.inputs]
     kinds = [vectors.kind(int(sample)) for sample in traced]
+    engine.tell("explaining the difference", 0, len(network.layers))
     try:
         engine.build(project, folder / "traced.so", traced=True)
         codes = engine.trace(network, folder / "traced.so", inputs)

@@ -1,4 +1,4 @@
-"""Hand-built and random Networks for the tests of ``hwgen.emit``: several chains of layers side by side in one network."""
+"""Hand-built and random Networks for the tests of ``hwgen.emit``: chains of layers side by side in one network."""
 
 from collections.abc import Sequence
 
@@ -28,9 +28,9 @@ from hwgen.ir.ranges import input_interval, layer_interval
 class Chain:
     """Layers one after another; every method appends one, with the narrowest output type that holds its codes."""
 
-    def __init__(self, name: str, shape: tuple[int, ...], type: FixedType) -> None:
+    def __init__(self, name: str, shape: tuple[int, ...], kind: FixedType) -> None:
         self.name = name
-        self.value = Value(f"{name}_in", shape, type)
+        self.value = Value(f"{name}_in", shape, kind)
         self.input = Input(self.value, None)
         self.interval = input_interval(self.value)
         self.layers: list[Layer] = []
@@ -99,12 +99,12 @@ class Chain:
     def reshape(self, *shape: int) -> "Chain":
         return self._append(Reshape(self._name(), self.value.name, Value(self._name(), shape, self.value.type)))
 
-    def requantize(self, type: FixedType, rounding: Rounding, overflow: Overflow) -> "Chain":
-        output = Value(self._name(), self.value.shape, type)
+    def requantize(self, kind: FixedType, rounding: Rounding, overflow: Overflow) -> "Chain":
+        output = Value(self._name(), self.value.shape, kind)
         return self._append(Requantize(self._name(), self.value.name, output, rounding, overflow))
 
-    def steps(self, thresholds: Sequence[Sequence[int]], levels: Sequence[Sequence[int]], type: FixedType) -> "Chain":
-        output = Value(self._name(), self.value.shape, type)
+    def steps(self, thresholds: Sequence[Sequence[int]], levels: Sequence[Sequence[int]], kind: FixedType) -> "Chain":
+        output = Value(self._name(), self.value.shape, kind)
         return self._append(
             StepFunction(
                 self._name(),

@@ -220,10 +220,10 @@ def test_outputs_are_the_same_without_tracing_and_assertions(tmp_path: Path, cxx
 def test_a_layer_split_over_files_equals_the_reference(
     tmp_path: Path, cxx: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hwgen.emit.kernel.LINES_A_FILE", 30)
+    monkeypatch.setattr("hwgen.emit.kernel.LINES_A_FILE", 40)
     rng = np.random.default_rng(5)
-    chain = Chain("parts", (10,), FixedType(True, 6, 2)).dense(random_weight(rng, (10, 12), 6, 0.3), [3] * 12)
+    chain = Chain("parts", (10,), FixedType(True, 6, 2)).dense(random_weight(rng, (10, 10), 6, 0.3), [3] * 10)
     network = side_by_side("divided", chain)
     files = hls_project(network, strategy=Strategy.MULTIPLIERS, part="xcvu13p-flga2577-2-e", clock_ns=5.0)
-    assert sum(path.startswith("firmware/divided_parts_0_part") for path in files) > 2
+    assert sum(path.startswith("firmware/divided_parts_0_part") for path in files) == 2
     assert_equal_in_every_layer(network, Strategy.MULTIPLIERS, tmp_path, cxx)

@@ -1,1 +1,1 @@
-"""Independent oracles: slow, obvious definitions that tests hold hwgen against. Nothing here uses hwgen's arithmetic."""
+"""Independent oracles: slow, obvious definitions that tests hold hwgen against, with no arithmetic of hwgen's."""

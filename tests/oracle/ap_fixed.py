@@ -1,7 +1,7 @@
 """The real ``ap_fixed`` as an oracle: a C++ program that converts codes from one type to another in every mode.
 
-The header is hls4ml's copy of Xilinx's ap_types. It is compiled with ``-DNDEBUG``: without it, its simulation model stops
-with "Attempting to read bit beyond MSB" where a conversion shifts by more than the source's width.
+The header is hls4ml's copy of Xilinx's ap_types. It is compiled with ``-DNDEBUG``: without it, its simulation model
+stops with "Attempting to read bit beyond MSB" where a conversion shifts by more than the source's width.
 """
 
 import subprocess
@@ -23,8 +23,12 @@ _PROGRAM = """\
 #include <vector>
 #include "ap_fixed.h"
 
-template <bool Signed, int W, int I, ap_q_mode Q = AP_TRN, ap_o_mode O = AP_WRAP> struct pick { typedef ap_fixed<W, I, Q, O> type; };
-template <int W, int I, ap_q_mode Q, ap_o_mode O> struct pick<false, W, I, Q, O> { typedef ap_ufixed<W, I, Q, O> type; };
+template <bool Signed, int W, int I, ap_q_mode Q = AP_TRN, ap_o_mode O = AP_WRAP> struct pick {
+  typedef ap_fixed<W, I, Q, O> type;
+};
+template <int W, int I, ap_q_mode Q, ap_o_mode O> struct pick<false, W, I, Q, O> {
+  typedef ap_ufixed<W, I, Q, O> type;
+};
 
 template <class Source, class Target> void convert(const std::vector<long long> &codes) {
   for (long long code : codes) {

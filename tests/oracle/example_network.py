@@ -1,4 +1,7 @@
-"""One small network with every kind of layer, written out, for tests that break or print it."""
+"""One small network with every kind of layer, written out, and ways to change it, for tests that break or print it."""
+
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -75,3 +78,22 @@ def example_network() -> Network:
         (Exactness("conv", True, 9, "sums need 9 of 24 bits"), Exactness("dense", False, 30, "sums need 30 bits")),
         ("softmax dropped: the largest output stays the largest.",),
     )
+
+
+def with_layer(name: str, /, **changes: Any) -> Network:
+    """The example network with one layer changed."""
+    network = example_network()
+    layers = tuple(replace(layer, **changes) if layer.name == name else layer for layer in network.layers)
+    assert layers != network.layers
+    return replace(network, layers=layers)
+
+
+def with_output(name: str, /, **changes: Any) -> Network:
+    """The example network with the value changed that one layer defines."""
+    (layer,) = (layer for layer in example_network().layers if layer.name == name)
+    return with_layer(name, output=replace(layer.output, **changes))
+
+
+def alone(layer: Layer, shape: tuple[int, ...], kind: FixedType) -> Network:
+    """A network of one layer that reads ``x``."""
+    return Network("net", (Input(Value("x", shape, kind), None),), (layer,), (layer.output.name,))

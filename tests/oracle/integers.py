@@ -74,7 +74,7 @@ def layer_codes(layer: Layer, source: Value, given: Codes) -> Codes:
 
 def _dense(layer: Dense, source: Value, given: Codes) -> Codes:
     weight, bias = weight_codes(layer.weight), layer.bias.tolist()
-    result = {}
+    result: dict[Position, int] = {}
     for j in range(layer.output.shape[0]):
         total = bias[j]
         for i in range(source.shape[0]):

@@ -75,14 +75,12 @@ def _assert_same(actual: Exact, expected: Exact, what: str, random: RandomModel)
     if len(wrong):
         at = tuple(wrong[0])
         raise AssertionError(
-            f"{what} differ from the exact values in {len(wrong)} of {expected.size} places, first at {wrong[0].tolist()}: "
-            f"{actual[at]}, not {expected[at]}\n{random}"
+            f"{what} differ from the exact values in {len(wrong)} of {expected.size} places, first at "
+            f"{wrong[0].tolist()}: {actual[at]}, not {expected[at]}\n{random}"
         )
 
 
-def _check_quantizers(
-    loaded: Any, samples: NDArray[np.float32], exact: dict[str, Exact], random: RandomModel
-) -> None:
+def _check_quantizers(loaded: Any, samples: NDArray[np.float32], exact: dict[str, Exact], random: RandomModel) -> None:
     """Inside the network too: each quantizer's codes, where the network keeps a value of the layer's name."""
     inside = loaded.trace(samples)
     for layer in map(unwrapped, random.model.layers):

@@ -170,7 +170,9 @@ def _padded(
     return np.pad(x, [*widths, (0, 0)], constant_values=filler), tuple(sizes)
 
 
-def _tap(x: Exact, tap: tuple[int, ...], sizes: tuple[int, ...], strides: tuple[int, ...], dilation: tuple[int, ...]) -> Exact:
+def _tap(
+    x: Exact, tap: tuple[int, ...], sizes: tuple[int, ...], strides: tuple[int, ...], dilation: tuple[int, ...]
+) -> Exact:
     """One position of the window, at every position of the output."""
     starts = [offset * d for offset, d in zip(tap, dilation, strict=True)]
     slices = [
@@ -202,9 +204,17 @@ def _batch_norm(layer: Any, x: Exact) -> Exact:
     """``gamma * (x - mean) / sqrt(variance + epsilon) + beta``, channel by channel."""
     assert list(layer.axis) == [x.ndim - 1]
     result = np.empty(x.shape, dtype=object)
-    for channel, (gamma, beta, mean, variance) in enumerate(zip(*_batch_norm_parameters(layer, x.shape[-1]), strict=True)):
+    for channel, (gamma, beta, mean, variance) in enumerate(
+        zip(*_batch_norm_parameters(layer, x.shape[-1]), strict=True)
+    ):
 
-        def normalize(number: Number, gamma: Fraction = gamma, beta: Fraction = beta, mean: Fraction = mean, v: Fraction = variance) -> Number:
+        def normalize(
+            number: Number,
+            gamma: Fraction = gamma,
+            beta: Fraction = beta,
+            mean: Fraction = mean,
+            v: Fraction = variance,
+        ) -> Number:
             if not isinstance(number, Fraction):
                 raise NotExactError(f"layer {layer.name}: a batch norm after a batch norm")
             return surd(beta, gamma * (number - mean), v)
@@ -214,7 +224,10 @@ def _batch_norm(layer: Any, x: Exact) -> Exact:
 
 
 def _folded(layer: Any) -> tuple[Exact, Exact]:
-    """QConv2DBatchnorm: kernel ``q(inv * W)``, bias ``q(inv * (b - mean) + beta)``, inv = gamma / sqrt(variance + epsilon)."""
+    """QConv2DBatchnorm: kernel ``q(inv * W)`` and bias ``q(inv * (b - mean) + beta)``.
+
+    ``inv`` is ``gamma / sqrt(variance + epsilon)``, a real number.
+    """
     kernel = each(Fraction, layer.kernel.numpy().astype(object))
     gamma, beta, mean, variance = _batch_norm_parameters(layer.batchnorm, kernel.shape[-1])
     given = each(Fraction, layer.bias.numpy().astype(object)) if layer.use_bias else gamma * 0

@@ -2,12 +2,12 @@
 
 Written from the source of qkeras 0.9.0. An activation is a function of an exact number. A parameter's value is
 ``code * step * scale`` with the scale as the float32 that QKeras computed; the code is read off QKeras's own output by
-rounding, because its ``x + (xq - x)`` in float32 is not always ``xq``, and where the quantizer has no automatic scale it
-is compared with the definition.
+rounding, because its ``x + (xq - x)`` in float32 is not always ``xq``, and where the quantizer has no automatic scale
+it is compared with the definition.
 
 One scale is not QKeras's to the last bit: that of ternary and binary with ``alpha='auto'`` is a quotient of means, and
-the last bit of a float32 mean depends on the order in which TensorFlow adds on this machine. The oracle rounds each mean
-once, and checks that QKeras is within a few units of the last place.
+the last bit of a float32 mean depends on the order in which TensorFlow adds on this machine. The oracle rounds each
+mean once, and checks that QKeras is within a few units of the last place.
 """
 
 import math

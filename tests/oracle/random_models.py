@@ -128,6 +128,8 @@ class _Builder:
             self.add(keras.layers.Reshape(shape), f"Reshape{shape}")
         for _ in range(rng.randint(1, 2) if kind != "dense" else 0):
             self.convolution(self.shape)
+            if self.chance(0.1):
+                self.dense(self.rng.randint(1, 4))  # at every position
         self.to_vector()
         for _ in range(rng.randint(0 if kind != "dense" else 1, 3)):
             self.dense(rng.randint(1, 10))

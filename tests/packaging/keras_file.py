@@ -7,7 +7,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-INPUTS, HIDDEN, OUTPUTS = 6, 8, 3
+INPUTS, HIDDEN, OUTPUTS = 16, 8, 3
 WEIGHT_BITS, WEIGHT_STEP = 6, 2.0**-5  # quantized_bits(6, 0)
 
 

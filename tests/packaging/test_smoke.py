@@ -36,7 +36,7 @@ assert model.evaluate(data, label, verbose=0) < first, "training did not lower t
 model.save("trained.h5")
 loaded = load_qmodel("trained.h5", compile=False)
 assert (loaded.predict(data, verbose=0) == model.predict(data, verbose=0)).all()
-assert load_qmodel("written.h5", compile=False).count_params() == 6 * 8 + 8 + 8 * 3 + 3
+assert load_qmodel("written.h5", compile=False).count_params() == 16 * 8 + 8 + 8 * 3 + 3
 """
 
 CONFIG = """

@@ -7,21 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from oracle.fixed_strategies import fixed_types, quantizers
 from oracle.rational import quantize_rational, two_to
 
 from hwgen.errors import InputError, TypeRangeError
 from hwgen.fixed import FixedType, Overflow, Quantizer, Rounding, quantize, requantize, value_of
 
 INT64 = range(-(2**63), 2**63)
-
-
-@st.composite
-def fixed_types(draw: st.DrawFn) -> FixedType:
-    signed = draw(st.booleans())
-    return FixedType(signed, draw(st.integers(1, 64 if signed else 63)), draw(st.integers(-70, 70)))
-
-
-quantizers = st.builds(Quantizer, fixed_types(), st.sampled_from(Rounding), st.sampled_from(Overflow))
 
 
 def exact_code(value: Fraction, quantizer: Quantizer) -> int:
@@ -65,11 +57,19 @@ def test_quantize_matches_exact_rationals(data: st.DataObject, quantizer: Quanti
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize("overflow", Overflow)
 def test_quantize_sees_a_value_just_beside_a_tie(rounding: Rounding, overflow: Overflow) -> None:
-    values = [
-        beside for tie in (0.5, 1.5, 2.5, 2.0**51 + 0.5, 5e-324) for x in (tie, -tie) for beside in neighbours(x)
-    ]
+    values = [beside for tie in (0.5, 1.5, 2.5, 2.0**51 + 0.5, 5e-324) for x in (tie, -tie) for beside in neighbours(x)]
     for kind in (FixedType(True, 56, 0), FixedType(False, 63, 0), FixedType(True, 64, 0), FixedType(True, 64, -1)):
         quantizer = Quantizer(kind, rounding, overflow)
+        assert quantize(values, quantizer).tolist() == [exact_code(Fraction(v), quantizer) for v in values]
+
+
+@pytest.mark.parametrize("overflow", Overflow)
+def test_quantize_is_exact_around_the_limits_of_the_widest_types(overflow: Overflow) -> None:
+    powers = [2.0**exponent for exponent in range(58, 68)]
+    values = [beside for power in powers for signed in (power, -power) for beside in neighbours(signed)]
+    kinds = [FixedType(signed, width, 0) for signed in (True, False) for width in range(60, 64 + signed)]
+    for kind in kinds:
+        quantizer = Quantizer(kind, Rounding.RND_CONV, overflow)
         assert quantize(values, quantizer).tolist() == [exact_code(Fraction(v), quantizer) for v in values]
 
 
@@ -155,7 +155,10 @@ def test_shapes_pass_through(shape: tuple[int, ...], source: FixedType, quantize
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.integers(-(2**63), 2**63 - 1), st.one_of(fixed_types(), st.builds(FixedType, st.just(True), st.just(64), st.integers(-1000, 1000))))
+@given(
+    st.integers(-(2**63), 2**63 - 1),
+    st.one_of(fixed_types(), st.builds(FixedType, st.just(True), st.just(64), st.integers(-1000, 1000))),
+)
 @example(-(2**63), FixedType(True, 64, 0))
 @example(2**63 - 1, FixedType(True, 64, 0))
 @example(2**62, FixedType(True, 64, -1000))

@@ -1,6 +1,7 @@
 """``multiply_add_shift`` against brute force: what it returns is right everywhere, and it misses no line."""
 
 from fractions import Fraction
+from itertools import combinations_with_replacement, pairwise
 
 import numpy as np
 from hypothesis import example, given, settings
@@ -14,7 +15,7 @@ MAX_EXAMPLES = 400
 def thresholds_and_levels(outputs: list[int], low: int) -> tuple[list[int], list[int]]:
     """Write down a step function from its values on ``low, low + 1, …``, every level in between included."""
     thresholds, levels = [], [outputs[0]]
-    for position, (before, after) in enumerate(zip(outputs, outputs[1:], strict=False), start=1):
+    for position, (before, after) in enumerate(pairwise(outputs), start=1):
         step = 1 if after > before else -1
         for level in range(before + step, after + step, step) if after != before else ():
             thresholds.append(low + position)
@@ -32,9 +33,7 @@ def lines(draw: st.DrawFn) -> tuple[int, int, list[int], int]:
     size = draw(st.integers(1, 300))
     lowest = draw(st.integers(-40, 40))
     highest = draw(st.integers(lowest, lowest + 60))
-    outputs = [
-        min(max((n * multiplier + addend) >> shift, lowest), highest) for n in range(low, low + size)
-    ]
+    outputs = [min(max((n * multiplier + addend) >> shift, lowest), highest) for n in range(low, low + size)]
     return low, shift, outputs, size
 
 
@@ -66,7 +65,11 @@ def test_whatever_form_is_found_for_any_staircase_equals_it_everywhere(
 
 @settings(max_examples=MAX_EXAMPLES, deadline=None)
 @given(
-    st.floats(2.0**-8, 4.0, width=32), st.floats(-8.0, 8.0, width=32), st.integers(1, 6), st.integers(0, 9), st.booleans()
+    st.floats(2.0**-8, 4.0, width=32),
+    st.floats(-8.0, 8.0, width=32),
+    st.integers(1, 6),
+    st.integers(0, 9),
+    st.booleans(),
 )
 @example(0.3, 0.0, 6, 0, False)
 def test_a_float_scale_and_offset_before_rounding_is_found_and_equals_the_exact_rationals(
@@ -74,9 +77,7 @@ def test_a_float_scale_and_offset_before_rounding_is_found_and_equals_the_exact_
 ) -> None:
     slope = Fraction(-scale if negative else scale) / 2**fraction
     half = Fraction(1, 2)
-    outputs = [
-        min(max((slope * n + Fraction(offset) + half).__floor__(), 0), 2**bits - 1) for n in range(-300, 301)
-    ]
+    outputs = [min(max((slope * n + Fraction(offset) + half).__floor__(), 0), 2**bits - 1) for n in range(-300, 301)]
     form = multiply_add_shift(*thresholds_and_levels(outputs, -300), -300, 300)
     assert form is not None
     assert form.apply(np.arange(-300, 301)).tolist() == outputs
@@ -91,6 +92,28 @@ def test_a_form_never_overflows_int64_inside_its_range(start: int, period: int, 
     if form is not None:
         ends = [abs(n * form.multiplier + form.addend) for n in (low, high)]
         assert max(ends) < 2**63
+
+
+def some_line_passes(thresholds: tuple[int, ...], slopes: list[Fraction]) -> bool:
+    """Whether, for one of the slopes, an offset puts the line at each level at its threshold and not one before."""
+    levels = list(enumerate(thresholds, start=1))
+    return any(
+        max(level - t * slope for level, t in levels) < min(level - (t - 1) * slope for level, t in levels)
+        for slope in slopes
+    )
+
+
+def test_a_form_is_found_exactly_for_the_small_staircases_that_are_lines() -> None:
+    # What a slope can do changes only at ratios of a difference of levels to one of thresholds, give or take one.
+    critical = sorted({Fraction(rise, run) for rise in range(5) for run in range(1, 10)})
+    slopes = [(a + b) / 2 for a, b in pairwise(critical)] + [critical[-1] + 1]
+    for steps in range(1, 5):
+        for thresholds in combinations_with_replacement(range(1, 9), steps):
+            form = multiply_add_shift(thresholds, range(steps + 1), 0, 8)
+            assert (form is not None) == some_line_passes(thresholds, slopes), thresholds
+            if form is not None:
+                expected = [sum(t <= n for t in thresholds) for n in range(9)]
+                assert form.apply(np.arange(9)).tolist() == expected
 
 
 def test_levels_that_skip_have_no_such_form() -> None:

@@ -3,19 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oracle.fixed_strategies import fixed_types, quantizers
 from oracle.rational import code_limits, overflow_rational, two_to
 
 from hwgen.errors import InputError
 from hwgen.fixed import FixedType, Overflow, Quantizer, Rounding, parse_quantizer, parse_type
-
-
-@st.composite
-def fixed_types(draw: st.DrawFn) -> FixedType:
-    signed = draw(st.booleans())
-    return FixedType(signed, draw(st.integers(1, 64 if signed else 63)), draw(st.integers(-70, 70)))
-
-
-quantizers = st.builds(Quantizer, fixed_types(), st.sampled_from(Rounding), st.sampled_from(Overflow))
 
 
 @given(fixed_types())

@@ -1,6 +1,8 @@
 """The NumPy reference against plain Python integers, code by code, and the intervals against what really comes out."""
 
+import os
 from collections import Counter
+from itertools import product
 from random import Random
 
 import numpy as np
@@ -18,7 +20,9 @@ from hwgen.ir import (
     Input,
     Layer,
     Network,
+    Relu,
     Requantize,
+    Reshape,
     SparseTensor,
     StepFunction,
     Value,
@@ -28,6 +32,7 @@ from hwgen.ir import (
 from hwgen.reference import simulate, trace
 from hwgen.reference.kernels import prepare
 
+FUZZ = int(os.environ.get("HWGEN_FUZZ", "300"))
 randoms = st.randoms(use_true_random=False)
 
 
@@ -107,6 +112,16 @@ def test_no_kind_mode_corner_or_number_format_is_left_out() -> None:
     assert [what for what in WANTED if not seen[what]] == []
 
 
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", range(1000, 1000 + FUZZ))
+def test_more_networks_are_those_of_plain_integers(seed: int) -> None:
+    random = Random(seed)
+    for _ in range(20):
+        network = check_network(random_network(random, most_layers=12))
+        inputs = random_inputs(random, network, 6)
+        assert {n: codes.tolist() for n, codes in trace(network, inputs).items()} == trace_integers(network, inputs)
+
+
 @settings(max_examples=60, deadline=None)
 @given(networks(4), randoms, st.integers(0, 7), st.integers(0, 7))
 def test_codes_do_not_depend_on_the_other_samples(network: Network, random: Random, first: int, second: int) -> None:
@@ -141,6 +156,25 @@ def test_small_blocks_of_a_large_convolution_join_without_a_seam(samples: int) -
     assert found.reshape(samples, 40).tolist() == [
         [7 + sum((tap - 60) * row[start + tap] for tap in range(121)) for start in range(40)] for row in rows
     ]
+
+
+@pytest.mark.parametrize("bits", [24, 53])
+@pytest.mark.parametrize("excess", [-1, 0, 1])
+def test_a_sum_at_the_edge_of_a_number_format_is_exact(bits: int, excess: int) -> None:
+    x = Value("x", (1, 2), FixedType(False, 1, 0))
+    flat = Value("flat", (2,), x.type)
+    codes = np.array([[[[2**bits - 2], [excess + 2]]]])
+    kernel = SparseTensor.from_dense(codes.reshape(1, 2, 1), FixedType(True, 64, 0))
+    matrix = SparseTensor.from_dense(codes.reshape(2, 1), FixedType(True, 64, 0))
+    wide = FixedType(True, 64, 0)
+    layers = (
+        Conv("conv", "x", Value("of_conv", (1, 1), wide), kernel, np.zeros(1, np.int64), (1,), ((0, 0),), (1,)),
+        Reshape("reshape", "x", flat),
+        Dense("dense", "flat", Value("of_dense", (1,), wide), matrix, np.zeros(1, np.int64)),
+    )
+    network = check_network(Network("net", (Input(x, None),), layers, ("of_conv", "of_dense")))
+    of_conv, of_dense = simulate(network, [np.array([[[1, 1]], [[1, 0]]])])
+    assert of_conv.ravel().tolist() == of_dense.ravel().tolist() == [2**bits + excess, 2**bits - 2]
 
 
 # ---- intervals
@@ -198,12 +232,31 @@ def test_the_interval_of_one_layer_is_exactly_what_comes_out(network: Network) -
 @pytest.mark.parametrize("overflow", Overflow)
 @pytest.mark.parametrize("rounding", Rounding)
 def test_the_interval_is_tight_where_nothing_overflows(rounding: Rounding, overflow: Overflow) -> None:
-    x = Value("x", (1,), FixedType(True, 5, 3))
-    layer = Requantize("narrow", "x", Value("v0", (1,), FixedType(True, 4, 1)), rounding, overflow)
-    network = Network("net", (Input(x, None),), (layer,), ("v0",))
-    codes = trace_integers(network, [every_input(network)])["v0"]
-    interval = value_ranges(network)["v0"]
-    assert interval.bounds == (min(codes)[0], max(codes)[0])
+    tight = 0
+    for signed, width, output_signed in product((True, False), (2, 3, 4, 5), (True, False)):
+        x = Value("x", (1,), FixedType(signed, 5, 3))
+
+        def network(kind: FixedType, x: Value = x) -> Network:
+            layer = Requantize("narrow", "x", Value("v0", (1,), kind), rounding, overflow)
+            return Network("net", (Input(x, None),), (layer,), ("v0",))
+
+        wide = network(FixedType(True, 12, 1))
+        codes = [code for (code,) in trace_integers(wide, [every_input(wide)])["v0"]]
+        kind = FixedType(output_signed, width, 1)
+        if kind.min_code < min(codes) and max(codes) <= kind.max_code:
+            tight += max(codes) == kind.max_code
+            assert value_ranges(network(kind))["v0"].bounds == (min(codes), max(codes))
+    # The other modes round the highest code up, past the largest of any type.
+    assert tight or rounding not in (Rounding.TRN, Rounding.TRN_ZERO)
+
+
+def test_codes_that_are_above_zero_stay_above_it() -> None:
+    x = Value("x", (2,), FixedType(True, 4, 0))
+    levels = np.array([[2, 7], [-3, -1]])
+    step = StepFunction("step", "x", Value("y", (2,), x.type), np.array([[0], [0]]), levels, "test")
+    relu = Relu("relu", "y", Value("z", (2,), x.type))
+    interval = value_ranges(Network("net", (Input(x, None),), (step, relu), ("z",)))["z"]
+    assert (interval.low.tolist(), interval.high.tolist()) == ([2, 0], [7, 0])
 
 
 def test_the_example_network_is_that_of_plain_integers() -> None:

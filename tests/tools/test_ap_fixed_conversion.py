@@ -1,4 +1,4 @@
-"""``requantize`` against the ``ap_fixed`` header, compiled: every code of small types, the edges of wide ones, every mode."""
+"""``requantize`` against the compiled ``ap_fixed`` header: every mode, all codes of small types, edges of wide ones."""
 
 import os
 import random
@@ -43,9 +43,7 @@ def wide_conversion(rng: random.Random) -> Conversion:
 
 def test_requantize_equals_the_ap_fixed_header_in_every_mode(cxx: str, tmp_path: Path) -> None:
     rng = random.Random(SEED)
-    conversions = [
-        wide_conversion(rng) if number % 4 == 3 else small_conversion(rng) for number in range(CONVERSIONS)
-    ]
+    conversions = [wide_conversion(rng) if number % 4 == 3 else small_conversion(rng) for number in range(CONVERSIONS)]
     for conversion, by_mode in zip(conversions, convert_in_every_mode(conversions, cxx, tmp_path), strict=True):
         source = FixedType(conversion.signed, conversion.width, conversion.fraction)
         target = FixedType(conversion.target_signed, conversion.target_width, conversion.target_fraction)

@@ -140,8 +140,8 @@ def test_a_network_with_few_possible_inputs_is_proven(cxx: str, tmp_path: Path) 
 
 
 def test_given_inputs_come_first(cxx: str, project: Path) -> None:
-    edit(project, "tiny_bridge.cpp", "sum[0] = x[0]", "sum[0] = (x[0] == 77 && x[1] == -99) + x[0]")
-    given = np.array([[77, -99]], dtype=np.int64)
+    edit(project, "tiny_bridge.cpp", "sum[0] = x[0]", "sum[0] = (x[0] == 7 && x[1] == -3) + x[0]")
+    given = np.array([[7, -3]], dtype=np.int64)
     assert verify_project(project, samples=20, compiler=cxx).equal
     report = verify_project(project, samples=20, inputs=given, compiler=cxx)
     assert report.mismatch is not None
@@ -226,7 +226,7 @@ def test_verify_json_is_the_same_each_time_and_tells_no_paths(cxx: str, project:
     assert str(tmp_path) not in files[0]
     document = json.loads(files[0])
     assert document["mismatch"]["layer"] == "dense"
-    assert not any("second" in key or "_s" == key[-2:] for key in document if key != "mismatched_samples")
+    assert "timing" not in document
     assert [path.name for path in project.iterdir() if path.name.startswith(".")] == []
 
 

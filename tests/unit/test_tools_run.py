@@ -66,7 +66,7 @@ def test_many_commands_return_in_their_order() -> None:
 def test_progress_counts_to_the_number_of_commands() -> None:
     told: list[tuple[str, int, int]] = []
     run_all([python("", f"step {k}") for k in range(3)], jobs=1, progress=lambda *news: told.append(news))
-    assert told == [("step 0", 1, 3), ("step 1", 2, 3), ("step 2", 3, 3)]
+    assert told == [("step 0", 0, 3), ("step 0", 1, 3), ("step 1", 2, 3), ("step 2", 3, 3)]
 
 
 def test_the_first_failure_stops_the_others() -> None:

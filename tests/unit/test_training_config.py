@@ -202,7 +202,7 @@ FAULTS = {
     "a quantizer that cannot be loaded again": (
         WEIGHTS,
         'weights = "bernoulli()"',
-        "a.toml: model.weights: unknown quantizer 'bernoulli'; one of quantized_bits, binary, ternary, quantized_po2.",
+        "a.toml: model.weights: unknown quantizer 'bernoulli'; one of quantized_bits, binary, ternary.",
     ),
     "no bits": (
         WEIGHTS,

@@ -1,0 +1,105 @@
+"""``FileSet``: paths, order, and writing that is whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from hwgen.emit import FileSet, is_project
+from hwgen.errors import ProjectError
+
+PROJECT = {"project.json": '{"hwgen": "0", "format": 1}', "b/c.txt": "c", "a.sh": "#!/bin/bash\n", "raw": b"\x00\xff"}
+
+
+def tree(directory: Path) -> dict[str, bytes]:
+    return {p.relative_to(directory).as_posix(): p.read_bytes() for p in directory.rglob("*") if p.is_file()}
+
+
+def test_files_are_ordered_by_path_and_cannot_be_changed() -> None:
+    files = FileSet(PROJECT)
+    assert list(files) == ["a.sh", "b/c.txt", "project.json", "raw"]
+    assert files["raw"] == b"\x00\xff"
+    assert files.text("b/c.txt") == "c"
+    with pytest.raises(TypeError):
+        files["a.sh"] = b""  # type: ignore[index]
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../up", "a/../../b", "", "a\\b"])
+def test_paths_stay_inside_the_project(path: str) -> None:
+    with pytest.raises(ProjectError, match="relative path"):
+        FileSet({path: ""})
+
+
+def test_write_creates_the_folder_and_its_parents_with_exactly_these_files(tmp_path: Path) -> None:
+    FileSet(PROJECT).write(tmp_path / "deep" / "project")
+    assert tree(tmp_path / "deep" / "project") == dict(FileSet(PROJECT))
+    assert (tmp_path / "deep" / "project" / "a.sh").stat().st_mode & 0o111
+    assert [entry.name for entry in (tmp_path / "deep").iterdir()] == ["project"]
+
+
+def test_write_fills_an_empty_folder(tmp_path: Path) -> None:
+    FileSet(PROJECT).write(tmp_path)
+    assert is_project(tmp_path)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_that_is_no_project_is_left_alone(tmp_path: Path, overwrite: bool) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(ProjectError, match="no hwgen project"):
+        FileSet(PROJECT).write(tmp_path, overwrite=overwrite)
+    assert tree(tmp_path) == {"thesis.tex": b"years of work"}
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"name": "someone else\'s"}', "not json"])
+def test_another_programs_project_file_is_not_taken_for_hwgens(tmp_path: Path, content: str) -> None:
+    (tmp_path / "project.json").write_text(content)
+    with pytest.raises(ProjectError, match="no hwgen project"):
+        FileSet(PROJECT).write(tmp_path, overwrite=True)
+
+
+def test_a_file_in_the_way_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "project").write_text("a file")
+    with pytest.raises(ProjectError, match="is a file"):
+        FileSet(PROJECT).write(tmp_path / "project", overwrite=True)
+
+
+def test_a_project_is_replaced_only_when_asked_and_then_whole(tmp_path: Path) -> None:
+    target = tmp_path / "project"
+    FileSet({**PROJECT, "old.txt": "old"}).write(target)
+    with pytest.raises(ProjectError, match="already holds"):
+        FileSet(PROJECT).write(target)
+    assert "old.txt" in tree(target)
+    FileSet(PROJECT).write(target, overwrite=True)
+    assert tree(target) == dict(FileSet(PROJECT))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["project"]
+
+
+def test_a_failed_write_leaves_the_old_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "project"
+    FileSet(PROJECT).write(target)
+
+    def full(self: Path, content: bytes) -> int:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(ProjectError, match="no space left"):
+        FileSet({**PROJECT, "new": "new"}).write(target, overwrite=True)
+    monkeypatch.undo()
+    assert tree(target) == dict(FileSet(PROJECT))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["project"]
+
+
+def test_a_failed_swap_brings_the_old_project_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "project"
+    FileSet(PROJECT).write(target)
+    rename = Path.rename
+
+    def refuse_new(self: Path, where: Path) -> Path:
+        if self.name == "new":
+            raise OSError("refused")
+        return rename(self, where)
+
+    monkeypatch.setattr(Path, "rename", refuse_new)
+    with pytest.raises(ProjectError, match="refused"):
+        FileSet({**PROJECT, "new": "new"}).write(target, overwrite=True)
+    monkeypatch.undo()
+    assert tree(target) == dict(FileSet(PROJECT))
