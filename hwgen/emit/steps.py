@@ -8,6 +8,8 @@ from hwgen.emit.names import Names
 from hwgen.fixed.step import MultiplyAddShift, multiply_add_shift
 from hwgen.ir import Interval, StepFunction
 
+_LITERAL_BITS = 62  # a long long has one bit more, and a sign
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -24,14 +26,15 @@ class ScaledSteps:
     """``clip((x * multiplier + addend) >> shift, low, high)``.
 
     Attributes:
+        low: None where no channel falls below its lowest level; ``high`` the same.
         index: C++ expression of the row of the tables; "0" where all channels share one form.
         scaled_type: holds ``x * multiplier + addend``; ``level_type`` holds it shifted.
     """
 
     multiplier: Table
     addend: Table
-    low: Table
-    high: Table
+    low: Table | None
+    high: Table | None
     index: str
     shift: int
     scaled_type: str
@@ -39,7 +42,7 @@ class ScaledSteps:
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        return (self.multiplier, self.addend, self.low, self.high)
+        return tuple(table for table in (self.multiplier, self.addend, self.low, self.high) if table is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +77,11 @@ def step_form(layer: StepFunction, given: Interval, channel: str, names: Names) 
         channel: C++ name of the channel's number.
     """
     channels = _channels(layer, given)
-    forms = [multiply_add_shift(c.thresholds, c.levels, c.low, c.high) for c in channels]
     index = channel if len(channels) > 1 else "0"
+    forms = [multiply_add_shift(c.thresholds, c.levels, c.low, c.high) for c in channels]
     found = [form for form in forms if form is not None]
-    if len(found) == len(forms):
-        return _scaled(layer.name, channels, found, index, names)
-    return _comparators(layer.name, channels, index, names)
+    scaled = _scaled(layer.name, channels, found, index, names) if len(found) == len(forms) else None
+    return scaled or _comparators(layer.name, channels, index, names)
 
 
 def _channels(layer: StepFunction, given: Interval) -> list[_Steps]:
@@ -96,25 +98,31 @@ def _channels(layer: StepFunction, given: Interval) -> list[_Steps]:
 
 def _scaled(
     layer: str, channels: Sequence[_Steps], forms: Sequence[MultiplyAddShift], index: str, names: Names
-) -> ScaledSteps:
+) -> ScaledSteps | None:
+    """The tables of a multiply-add-shift; None where a number in it would not fit a C++ integer literal."""
     # The same shift in all channels, so that it is a constant of the loop: trailing zeros cost nothing.
     shift = max(form.shift for form in forms)
     multipliers = [form.multiplier << (shift - form.shift) for form in forms]
     addends = [form.addend << (shift - form.shift) for form in forms]
     ends = [
-        end * multiplier + addend
+        sorted((c.low * multiplier + addend, c.high * multiplier + addend, addend))  # codes that nothing reads are 0
         for c, multiplier, addend in zip(channels, multipliers, addends, strict=True)
-        for end in (c.low, c.high, 0)
     ]
+    least, most = min(low for low, _, _ in ends), max(high for _, _, high in ends)
+    if max(most, -least).bit_length() > _LITERAL_BITS:
+        return None
+    lows, highs = [form.low for form in forms], [form.high for form in forms]
+    below = any(end[0] >> shift < low for end, low in zip(ends, lows, strict=True))
+    above = any(end[-1] >> shift > high for end, high in zip(ends, highs, strict=True))
     return ScaledSteps(
         multiplier=_row(names.take(f"{layer}_multiplier"), multipliers),
         addend=_row(names.take(f"{layer}_addend"), addends),
-        low=_row(names.take(f"{layer}_low"), [form.low for form in forms]),
-        high=_row(names.take(f"{layer}_high"), [form.high for form in forms]),
+        low=_row(names.take(f"{layer}_low"), lows) if below else None,
+        high=_row(names.take(f"{layer}_high"), highs) if above else None,
         index=index,
         shift=shift,
-        scaled_type=integer_type(min(ends), max(ends)),
-        level_type=integer_type(min(ends) >> shift, max(ends) >> shift),
+        scaled_type=integer_type(least, most),
+        level_type=integer_type(min(least >> shift, *lows), max(most >> shift, *highs)),
     )
 
 

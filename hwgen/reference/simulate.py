@@ -9,7 +9,7 @@ from hwgen.fixed import IntArray
 from hwgen.ir import Network, value_ranges
 from hwgen.reference.kernels import Codes, Step, prepare
 
-_BLOCK_BYTES = 1 << 20  # the largest array of a block stays within this, so that a block stays in the cache
+_BLOCK_BYTES = 1 << 19  # the largest array of a block stays within this, so that a block stays in the cache
 _MOST_AT_ONCE = 4096
 
 

@@ -173,6 +173,11 @@ def test_step_functions_equal_the_reference(tmp_path: Path, cxx: str) -> None:
     chains.append(Chain("lines", (5, 3), FixedType(True, 14, 4)).steps(thresholds, levels, narrow))
     mirrored = [[1 - t for t in reversed(row)] for row in thresholds], [list(reversed(row)) for row in levels]
     chains.append(Chain("mirrored", (3,), FixedType(True, 14, 4)).steps(*mirrored, narrow))
+    # A line whose scaled codes no C++ literal holds.
+    far = line_steps(13, 5, 6, -4, 3)
+    chains.append(Chain("far", (3,), FixedType(True, 61, 4)).steps([far[0]], [far[1]], narrow))
+    # Levels that the input's range never leaves: nothing to clip.
+    chains.append(Chain("inside", (4,), FixedType(True, 4, 0)).steps([[-4, 0, 4]], [[-2, -1, 0, 1]], narrow))
     never = 1 << 62
     chains.append(
         Chain("never", (3,), FixedType(True, 6, 0)).steps(

@@ -107,9 +107,9 @@ def test_random_weight_quantizers_agree_on_kernels_and_biases(seed: int) -> None
         text = bias_quantizer(rng) if is_bias else kernel_quantizer(rng)
         shape = (5,) if is_bias else rng.choice([(7, 4), (3, 2, 3), (2, 3, 2, 4)])
         scale = rng.choice([0.1, 1.0, 4.0])
-        weights = (numbers.normal(scale=scale, size=shape) * (numbers.random(shape) > rng.choice([0, 0.7]))).astype(
-            np.float32
-        )
+        grid = rng.choice([2.0**-3, 2.0**-30])  # the coarse one makes ties
+        kept = numbers.random(shape) > rng.choice([0, 0.7])
+        weights = (np.round(numbers.normal(scale=scale, size=shape) / grid) * grid * kept).astype(np.float32)
         quantizer = qkeras_quantizer(text)
         exact = exact_parameter(quantizer, weights)
         assert quantize_parameter(weights, hwgen_config(text), "here").values() == exact.ravel().tolist(), text

@@ -89,9 +89,11 @@ class _Builder:
     refusals: list[str] = field(default_factory=list)
     # Whether the values before the next layer are codes of a quantizer (or the input), and not sums.
     quantized: bool = True
+    # What this model has nearly everywhere, so that a few dozen models meet each thing often.
+    focus: str = ""
 
-    def chance(self, probability: float) -> bool:
-        return self.rng.random() < probability
+    def chance(self, probability: float, what: str = "none") -> bool:
+        return self.rng.random() < (0.9 if what == self.focus else probability)
 
     def add(self, layer: Any, line: str) -> None:
         self.model.add(layer)
@@ -110,7 +112,8 @@ class _Builder:
 
     def build(self) -> RandomModel:
         rng = self.rng
-        kind = rng.choice(["dense", "dense", "conv1d", "conv2d", "conv2d"])
+        self.focus = rng.choice(["", "", "norm", "folded", "relu", "wide"])
+        kind = "conv2d" if self.focus == "folded" else rng.choice(["dense", "dense", "conv1d", "conv2d", "conv2d"])
         input_type: str | None = None
         shape: tuple[int, ...] = (rng.randint(1, 12),)
         if kind == "conv1d":
@@ -122,7 +125,7 @@ class _Builder:
         if self.chance(0.25):
             self.quantizer_layer(f"quantized_bits({rng.randint(2, 8)},{rng.randint(0, 2)})")
         if len(self.lines) == 1 or self.chance(0.5):
-            width = rng.randint(2, 9)
+            width = rng.randint(2, self.most_bits + 1)
             input_type = f"{rng.choice(['', 'u'])}fixed<{width},{rng.randint(-1, width + 1)}>"
         if flat_input:
             self.add(keras.layers.Reshape(shape), f"Reshape{shape}")
@@ -141,6 +144,11 @@ class _Builder:
         _set_weights(model, np.random.default_rng(self.seed))
         return RandomModel(self.seed, model, input_type, self.refusals, self.lines)
 
+    @property
+    def most_bits(self) -> int:
+        """Of a type: few enough for float32 to be exact, as a rule, or too many for that."""
+        return 14 if self.focus == "wide" else 8
+
     def quantizer_layer(self, text: str) -> None:
         self.note_scale(text)
         given = text if self.chance(0.5) else quantizers.get_quantizer(text)
@@ -154,7 +162,7 @@ class _Builder:
 
     def weights_options(self) -> tuple[dict[str, Any], str]:
         """Quantizers and bias of a layer with weights."""
-        kernel, bias = kernel_quantizer(self.rng), bias_quantizer(self.rng)
+        kernel, bias = kernel_quantizer(self.rng, self.most_bits), bias_quantizer(self.rng, self.most_bits)
         options: dict[str, Any] = {"kernel_quantizer": kernel, "bias_quantizer": bias, "use_bias": True}
         if self.chance(0.2):
             options |= {"use_bias": False, "bias_quantizer": None}
@@ -167,7 +175,7 @@ class _Builder:
         """Sometimes an ``activation=`` in the layer itself."""
         if not self.chance(0.3):
             return ""
-        text = "relu" if self.chance(0.2) else activation_quantizer(self.rng)
+        text = "relu" if self.chance(0.2, "relu") else activation_quantizer(self.rng, self.most_bits)
         self.note_scale(text)
         options["activation"] = text
         self.quantized = text != "relu"
@@ -177,7 +185,7 @@ class _Builder:
         """What follows a layer with weights: batch norm, relu, quantizer, in orders that real models have."""
         rng, rank = self.rng, len(self.shape) - 1
         normalized = False
-        if not self.quantized and self.chance(0.2):
+        if not self.quantized and self.chance(0.2, "norm"):
             quantized_norm = self.chance(0.2)
             options = {"epsilon": rng.choice([1e-3, 1e-5]), "scale": self.chance(0.85), "center": self.chance(0.85)}
             layer = qkeras.QBatchNormalization if quantized_norm else keras.layers.BatchNormalization
@@ -186,10 +194,10 @@ class _Builder:
         if normalized and rank and self.chance(0.15):
             self.pool(rank)
             self.refusals.append("takes a maximum after a batch norm with negative gamma")
-        if not self.quantized and self.chance(0.15):
+        if not self.quantized and self.chance(0.15, "relu"):
             self.add(*rng.choice([(keras.layers.ReLU(), "ReLU"), (keras.layers.Activation("relu"), "relu")]))
         if not self.quantized and self.chance(0.9):
-            self.quantizer_layer(activation_quantizer(rng))
+            self.quantizer_layer(activation_quantizer(rng, self.most_bits))
         if not self.quantized and normalized:
             self.refusals.append("batch norm")
         if not self.quantized:
@@ -208,10 +216,10 @@ class _Builder:
         elif self.chance(0.25) and (options["padding"] != "valid" or min(shape[:-1]) > 2 * (max(size) - 1)):
             options["dilation_rate"] = (2,) * rank
         filters = rng.randint(1, 4)
-        folded = rank == 2 and "dilation_rate" not in options and self.chance(0.2)
+        folded = rank == 2 and "dilation_rate" not in options and self.chance(0.1, "folded")
         layer = qkeras.QConv2DBatchnorm if folded else (qkeras.QConv1D, qkeras.QConv2D)[rank - 1]
         if folded:
-            options["bias_quantizer"] = bias_quantizer(rng)
+            options["bias_quantizer"] = bias_quantizer(rng, self.most_bits)
             options["epsilon"] = rng.choice([1e-3, 1e-5])
             options["scale"] = self.chance(0.85)
             options["folding_mode"] = rng.choice(["ema_stats_folding", "batch_stats_folding"])
@@ -280,12 +288,15 @@ def _set_weights(model: Any, rng: np.random.Generator) -> None:
             layer.bias.assign(_weights(layer.bias.shape, layer.bias_quantizer_internal, rng))
         if norm is not None:
             size = norm.moving_mean.shape
-            norm.moving_mean.assign(rng.normal(size=size))
+            # Multiples of a quarter put values exactly on ties.
+            quarters = rng.random() < 0.3
+            mean, beta = (np.round(4 * v) / 4 if quarters else v for v in rng.normal(size=(2, *size)))
+            norm.moving_mean.assign(mean)
             norm.moving_variance.assign(np.exp(rng.normal(size=size)))
             if norm.gamma is not None:
                 norm.gamma.assign(rng.normal(loc=0.5, size=size) * (rng.random(size) > 0.05))
             if norm.beta is not None:
-                norm.beta.assign(rng.normal(size=size))
+                norm.beta.assign(beta)
 
 
 def _weights(shape: Any, quantizer: Any, rng: np.random.Generator) -> NDArray[np.float32]:

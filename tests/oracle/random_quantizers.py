@@ -11,9 +11,9 @@ def pick(rng: random.Random, choices: Weighted) -> str:
     return rng.choices(texts, weights)[0]
 
 
-def kernel_quantizer(rng: random.Random) -> str:
+def kernel_quantizer(rng: random.Random, most_bits: int = 8) -> str:
     """A quantizer for weights. Without alpha, a QKeras layer turns it into ``auto_po2``."""
-    bits, integer = rng.randint(2, 8), rng.choice([0, 0, 0, 1, 2])
+    bits, integer = rng.randint(2, most_bits), rng.choice([0, 0, 0, 1, 2])
     symmetric = rng.randint(0, 1)
     return pick(
         rng,
@@ -43,9 +43,9 @@ def kernel_quantizer(rng: random.Random) -> str:
     )
 
 
-def bias_quantizer(rng: random.Random) -> str:
+def bias_quantizer(rng: random.Random, most_bits: int = 8) -> str:
     """A quantizer for a bias; without alpha it stays at 1."""
-    bits, integer = rng.randint(2, 8), rng.choice([0, 0, 1, 2])
+    bits, integer = rng.randint(2, most_bits), rng.choice([0, 0, 1, 2])
     return pick(
         rng,
         [
@@ -59,9 +59,9 @@ def bias_quantizer(rng: random.Random) -> str:
     )
 
 
-def activation_quantizer(rng: random.Random) -> str:
+def activation_quantizer(rng: random.Random, most_bits: int = 8) -> str:
     """A quantizer between layers."""
-    bits, integer = rng.randint(2, 8), rng.choice([0, 1, 2, 3])
+    bits, integer = rng.randint(2, most_bits), rng.choice([0, 1, 2, 3])
     slope = rng.choice([0.5, 0.25, 0.125, 1.0])
     return pick(
         rng,

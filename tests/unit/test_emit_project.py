@@ -200,3 +200,19 @@ def test_thresholds_beyond_the_inputs_range_are_not_built() -> None:
     table = files.text("firmware/weights/f.h")
     assert "{-20, 0, 1, 90}," in table
     assert "{1, 2, 4, 8, 16}," in table
+
+
+def test_clipping_is_built_only_where_codes_go_beyond_the_levels() -> None:
+    inside = project(step_network([-64, 0, 64], [-2, -1, 0, 1])).text("firmware/steps.cpp")
+    assert "f_low" not in inside
+    assert "f_high" not in inside
+    beyond = project(step_network([-20, -10, 0, 10], [-2, -1, 0, 1, 2])).text("firmware/steps.cpp")
+    assert "level < f_low[0]" in beyond
+    assert "level > f_high[0]" in beyond
+
+
+def test_a_line_whose_numbers_no_literal_holds_is_compared() -> None:
+    x, y = Value("x", (3,), FixedType(True, 61, 4)), Value("y", (3,), FixedType(True, 8, 0))
+    layer = StepFunction("f", "x", y, np.array([[-5, 0, 4, 9]]), np.array([[-1, 0, 1, 2, 3]]), "test")
+    text = project(check_network(Network("steps", (Input(x, None),), (layer,), ("y",)))).text("firmware/steps.cpp")
+    assert "x[i] >= f_threshold[0][k]" in text
