@@ -21,6 +21,16 @@ class Input:
     value: Value
     quantizer: Quantizer | None
 
+    @property
+    def low(self) -> int:
+        """Lowest code that can enter: a symmetric quantizer never gives the type's lowest."""
+        return self.value.type.min_code if self.quantizer is None else self.quantizer.low
+
+    @property
+    def high(self) -> int:
+        """Highest code that can enter."""
+        return self.value.type.max_code
+
 
 @dataclass(frozen=True, slots=True)
 class Exactness:

@@ -24,11 +24,10 @@ class Space:
 
     @classmethod
     def of(cls, network: Network) -> "Space":
-        values = [source.value for source in network.inputs]
         return cls(
             network,
-            np.concatenate([np.full(value.size, value.type.min_code, dtype=np.int64) for value in values]),
-            np.concatenate([np.full(value.size, value.type.max_code, dtype=np.int64) for value in values]),
+            np.concatenate([np.full(source.value.size, source.low, dtype=np.int64) for source in network.inputs]),
+            np.concatenate([np.full(source.value.size, source.high, dtype=np.int64) for source in network.inputs]),
         )
 
     @property

@@ -3,13 +3,15 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from oracle.random_models import random_model
 
 import hwgen
 from hwgen.emit import Strategy
 from hwgen.errors import TypeRangeError, UnsupportedError
-from hwgen.ir import Network
+from hwgen.fixed import FixedType, Overflow, Quantizer, Rounding
+from hwgen.ir import Dense, Input, Network, SparseTensor, Value
 from hwgen.verify import BatchOptions, VerifyReport, verify_networks
 
 BATCH = 10
@@ -61,3 +63,15 @@ def test_more_generated_code_has_the_codes_of_the_reference(
     batch: int, strategy: Strategy, cxx: str, tmp_path: Path
 ) -> None:
     check(batch, strategy, tmp_path, cxx)
+
+
+def test_input_with_a_symmetric_quantizer_is_equal(cxx: str) -> None:
+    kind = FixedType(True, 4, 2)
+    source = Input(Value("x", (3,), kind), Quantizer(kind, Rounding.RND_CONV, Overflow.SAT_SYM))
+    weight = SparseTensor.from_dense(np.array([[1, 2], [3, -4], [0, 1]]), FixedType(True, 4, 0))
+    dense = Dense("d", "x", Value("d", (2,), FixedType(True, 8, 2)), weight, np.array([1, 0]))
+    network = Network("symmetric", (source,), (dense,), ("d",))
+    (result,) = verify_networks([network], Strategy.MULTIPLIERS, BatchOptions(samples=5000, compiler=cxx))
+    assert isinstance(result, VerifyReport), result
+    assert result.samples == 15**3  # every input that can occur: -8 cannot
+    assert result.equal, result.summary()

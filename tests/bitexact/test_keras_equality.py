@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from oracle.keras_equality import check_equality
 
-SLICE = 30
+SLICE = 40
 FUZZ = int(os.environ.get("HWGEN_FUZZ", "300"))
 
 Record = Callable[[str, object], None]

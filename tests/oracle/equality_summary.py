@@ -27,7 +27,7 @@ def summary(outcomes: Iterable[Outcome]) -> list[str]:
     rounding = [outcome for outcome in outcomes if outcome.kind == "float32 rounds"]
     off = [outcome for outcome in rounding if outcome.error > 0]
     lines = [
-        f"{len(outcomes)} random models: {kinds['refused']} refused, the rest equal to their exact meaning in every code",
+        f"{len(outcomes)} random models: {kinds['refused']} refused, the rest exact in every code",
         f"where float32 is exact, Keras gave the same codes: {kinds['float32 is exact']} models",
         f"where float32 rounds, Keras was off in {len(off)} of {len(rounding)} models, at worst by "
         f"{max((outcome.error for outcome in off), default=0.0):.2g} of its largest output",

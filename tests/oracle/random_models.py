@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oracle.keras_environment import building, keras, qkeras, quantizers, sparsity, unwrapped
+from oracle.keras_environment import building, keras, qkeras, quantizers, sparsity
 from oracle.random_quantizers import activation_quantizer, bias_quantizer, kernel_quantizer, scale_is_power_of_two
+from oracle.random_weights import set_weights
 
 
 @dataclass(slots=True)
@@ -141,7 +142,7 @@ class _Builder:
         if self.chance(0.3):
             model = keras.Model(model.inputs, model.outputs)
             self.lines.insert(0, "functional")
-        _set_weights(model, np.random.default_rng(self.seed))
+        set_weights(model, np.random.default_rng(self.seed))
         return RandomModel(self.seed, model, input_type, self.refusals, self.lines)
 
     @property
@@ -185,7 +186,7 @@ class _Builder:
         """What follows a layer with weights: batch norm, relu, quantizer, in orders that real models have."""
         rng, rank = self.rng, len(self.shape) - 1
         normalized = False
-        if not self.quantized and self.chance(0.2, "norm"):
+        if not self.quantized and self.chance(0.1, "norm"):
             quantized_norm = self.chance(0.2)
             options = {"epsilon": rng.choice([1e-3, 1e-5]), "scale": self.chance(0.85), "center": self.chance(0.85)}
             layer = qkeras.QBatchNormalization if quantized_norm else keras.layers.BatchNormalization
@@ -272,38 +273,3 @@ class _Builder:
         if softmax == "layer":
             self.add(keras.layers.Activation("softmax"), "softmax")
         self.note_scale(kernel)
-
-
-def _set_weights(model: Any, rng: np.random.Generator) -> None:
-    """Weights around and beyond saturation, on ties and pruned; batch norms as after training, gamma of either sign."""
-    for wrapped in model.layers:
-        layer = unwrapped(wrapped)
-        norm = layer if hasattr(layer, "moving_mean") else getattr(layer, "batchnorm", None)
-        if getattr(layer, "kernel", None) is not None:
-            layer.kernel.assign(_weights(layer.kernel.shape, layer.kernel_quantizer_internal, rng))
-        if layer is not wrapped:
-            for weight, mask, _ in wrapped.pruning_vars:
-                mask.assign(weight.numpy() != 0)
-        if getattr(layer, "bias", None) is not None:
-            layer.bias.assign(_weights(layer.bias.shape, layer.bias_quantizer_internal, rng))
-        if norm is not None:
-            size = norm.moving_mean.shape
-            # Multiples of a quarter put values exactly on ties.
-            quarters = rng.random() < 0.3
-            mean, beta = (np.round(4 * v) / 4 if quarters else v for v in rng.normal(size=(2, *size)))
-            norm.moving_mean.assign(mean)
-            norm.moving_variance.assign(np.exp(rng.normal(size=size)))
-            if norm.gamma is not None:
-                norm.gamma.assign(rng.normal(loc=0.5, size=size) * (rng.random(size) > 0.05))
-            if norm.beta is not None:
-                norm.beta.assign(beta)
-
-
-def _weights(shape: Any, quantizer: Any, rng: np.random.Generator) -> NDArray[np.float32]:
-    integer = int(getattr(quantizer, "integer", 0))
-    weights = rng.normal(scale=0.6 * 2**integer, size=shape)
-    step = 2.0 ** (integer - int(getattr(quantizer, "bits", 2)))
-    on_ties = rng.random(shape) < 0.1
-    weights = np.where(on_ties, np.round(weights / step) * step, weights)
-    kept = rng.random(shape) >= rng.choice([0.0, 0.3, 0.8])
-    return (weights * kept).astype(np.float32)

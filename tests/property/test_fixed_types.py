@@ -7,7 +7,7 @@ from oracle.fixed_strategies import fixed_types, quantizers
 from oracle.rational import code_limits, overflow_rational, two_to
 
 from hwgen.errors import InputError
-from hwgen.fixed import FixedType, Overflow, Quantizer, Rounding, parse_quantizer, parse_type
+from hwgen.fixed import FixedType, Overflow, Quantizer, parse_quantizer, parse_type
 
 
 @given(fixed_types())
