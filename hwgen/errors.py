@@ -9,6 +9,7 @@
     │   ├── ConfigError     a configuration file has an unknown key or a wrong value  exit 2
     │   └── TypeRangeError  a number would not fit the integers that must hold it     exit 2
     ├── NetworkError        a Network breaks an invariant of ``hwgen.ir``             exit 2
+    ├── CircuitError        a Circuit breaks an invariant or does not compute its Network  exit 2
     ├── ProjectError        a folder is not what an hwgen project should be           exit 2
     └── ToolError           a tool outside hwgen
         ├── ToolMissingError  is not installed                                        exit 3
@@ -48,6 +49,10 @@ class TypeRangeError(InputError):
 
 class NetworkError(HwgenError):
     """A Network breaks an invariant of ``hwgen.ir``."""
+
+
+class CircuitError(HwgenError):
+    """A Circuit breaks an invariant, or does not compute what its Network says."""
 
 
 class ProjectError(HwgenError):

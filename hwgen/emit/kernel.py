@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hwgen.emit.cpp import integer_type, literal, typed_literal
-from hwgen.emit.digits import signed_digits
+from hwgen.fixed.digits import signed_digits
 from hwgen.emit.names import Names
 from hwgen.emit.strategy import Strategy
 from hwgen.emit.sums import Sum, Term

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hwgen.emit import FileSet, Strategy, Vectors, hls_project
-from hwgen.emit.digits import signed_digits
+from hwgen.fixed.digits import signed_digits
 from hwgen.emit.vectors import decimal
 from hwgen.errors import InputError, NetworkError
 from hwgen.fixed import FixedType, Overflow, Quantizer, Rounding

@@ -1,0 +1,23 @@
+"""Circuits: a Network as words, exact sums and comparisons, pipelined; interpreted in NumPy and proven."""
+
+from hwgen.circuit.adder_graph import Adder, AdderGraph, Output, Term
+from hwgen.circuit.circuit import Circuit, Port, Word
+from hwgen.circuit.lower import lower
+from hwgen.circuit.schedule import ClockPlan
+from hwgen.circuit.solve import adder_graph
+from hwgen.circuit.target import TARGETS, Target
+
+__all__ = [
+    "TARGETS",
+    "Adder",
+    "AdderGraph",
+    "Circuit",
+    "ClockPlan",
+    "Output",
+    "Port",
+    "Target",
+    "Term",
+    "Word",
+    "adder_graph",
+    "lower",
+]

@@ -1,0 +1,221 @@
+"""What a word of a circuit is computed by: one frozen dataclass an operation, exact on integers.
+
+Sums are exact. ``Shift`` and ``Step`` are where a value becomes coarser; ``Clip``, ``Wrap`` and ``ZeroOutside`` are where it
+becomes narrower.
+"""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+import numpy as np
+
+from hwgen.circuit.adder_graph import Term
+from hwgen.fixed import FixedType, IntArray, Overflow, Quantizer, Rounding, requantize
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Code ``index`` of input ``port``."""
+
+    port: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A word that never changes."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """The exact sum of shifted, signed words and a constant: one row of carry logic."""
+
+    terms: tuple[Term, ...]
+    constant: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """``floor(word / 2**amount)``; with ``ties_to_even``, the word has half a step added already, and an exact tie, whose
+    low bits are then all zero, clears the lowest bit of the result."""
+
+    word: int
+    amount: int
+    ties_to_even: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """1 where the word is negative, else 0."""
+
+    word: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """The nearest value from ``low`` to ``high``."""
+
+    word: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class ZeroOutside:
+    """The word where it lies from ``low`` to ``high``, else zero."""
+
+    word: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wrap:
+    """The low bits of the word, read as ``width`` bits, signed or not."""
+
+    word: int
+    signed: bool
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``levels[k]`` where k of the ascending thresholds are at most the word."""
+
+    word: int
+    thresholds: tuple[int, ...]
+    levels: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Maximum:
+    """The larger of two words."""
+
+    first: int
+    second: int
+
+
+Operation = Read | Constant | Sum | Shift | Sign | Clip | ZeroOutside | Wrap | Step | Maximum
+
+Range = tuple[int, int]
+
+
+def sources(operation: Operation) -> tuple[int, ...]:
+    """The words that an operation reads."""
+    match operation:
+        case Read() | Constant():
+            return ()
+        case Sum(terms=terms):
+            return tuple(term.node for term in terms)
+        case Maximum(first=first, second=second):
+            return (first, second)
+        case Shift() | Sign() | Clip() | ZeroOutside() | Wrap() | Step():
+            return (operation.word,)
+        case _:
+            assert_never(operation)
+
+
+def evaluate(operation: Operation, words: list[IntArray], inputs: tuple[IntArray, ...]) -> IntArray:
+    """The operation's value for every sample.
+
+    Args:
+        words: values of earlier words, (samples,) int64 each.
+        inputs: (samples, size) int64 codes, one array a port.
+    """
+    match operation:
+        case Read():
+            return inputs[operation.port][:, operation.index]
+        case Constant():
+            samples = len(inputs[0]) if inputs else 0
+            return np.full(samples, operation.value, dtype=np.int64)
+        case Sum():
+            total = np.full(len(inputs[0]), operation.constant, dtype=np.int64)
+            for term in operation.terms:
+                shifted = words[term.node] << term.shift
+                total = total - shifted if term.negative else total + shifted
+            return total
+        case Shift():
+            word = words[operation.word]
+            result = word >> operation.amount
+            if operation.ties_to_even:
+                tie = (word & ((1 << operation.amount) - 1)) == 0
+                result = np.where(tie, result & ~np.int64(1), result)
+            return result
+        case Sign():
+            return (words[operation.word] < 0).astype(np.int64)
+        case Clip():
+            return np.clip(words[operation.word], operation.low, operation.high)
+        case ZeroOutside():
+            word = words[operation.word]
+            return np.where((word < operation.low) | (word > operation.high), 0, word)
+        case Wrap():
+            kind = FixedType(operation.signed, operation.width, 0)
+            wide = FixedType(True, 64, 0)
+            return requantize(words[operation.word], wide, Quantizer(kind, Rounding.TRN, Overflow.WRAP))
+        case Step():
+            passed = np.searchsorted(np.array(operation.thresholds, dtype=np.int64), words[operation.word], side="right")
+            return np.array(operation.levels, dtype=np.int64)[passed]
+        case Maximum():
+            return np.maximum(words[operation.first], words[operation.second])
+        case _:
+            assert_never(operation)
+
+
+def interval(operation: Operation, ranges: list[Range], inputs: tuple[Range, ...]) -> Range:
+    """Lowest and highest value, from those of the words that it reads.
+
+    Args:
+        inputs: lowest and highest code of each port.
+    """
+    match operation:
+        case Read():
+            return inputs[operation.port]
+        case Constant():
+            return operation.value, operation.value
+        case Sum():
+            low = high = operation.constant
+            for term in operation.terms:
+                at_low, at_high = (end << term.shift for end in ranges[term.node])
+                low += -at_high if term.negative else at_low
+                high += -at_low if term.negative else at_high
+            return low, high
+        case Shift():
+            low, high = ranges[operation.word]
+            if operation.ties_to_even:
+                return _even(low, operation.amount), _even(high, operation.amount)
+            return low >> operation.amount, high >> operation.amount
+        case Sign():
+            low, high = ranges[operation.word]
+            return int(high < 0), int(low < 0)
+        case Clip():
+            low, high = (min(max(end, operation.low), operation.high) for end in ranges[operation.word])
+            return low, high
+        case ZeroOutside():
+            low, high = ranges[operation.word]
+            inside = (max(low, operation.low), min(high, operation.high))
+            if inside[0] > inside[1]:
+                return 0, 0
+            outside = low < operation.low or high > operation.high
+            return (min(inside[0], 0), max(inside[1], 0)) if outside else inside
+        case Wrap():
+            kind = FixedType(operation.signed, operation.width, 0)
+            low, high = ranges[operation.word]
+            return (low, high) if kind.holds(low, high) else (kind.min_code, kind.max_code)
+        case Step():
+            ends = [
+                operation.levels[sum(threshold <= end for threshold in operation.thresholds)]
+                for end in ranges[operation.word]
+            ]
+            return min(ends), max(ends)
+        case Maximum():
+            (low1, high1), (low2, high2) = ranges[operation.first], ranges[operation.second]
+            return max(low1, low2), max(high1, high2)
+        case _:
+            assert_never(operation)
+
+
+def _even(end: int, amount: int) -> int:
+    result = end >> amount
+    return result & ~1 if end & ((1 << amount) - 1) == 0 else result
