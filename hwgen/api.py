@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
@@ -10,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hwgen import frontend, reference, training
-from hwgen.emit import Strategy, Vectors, hls_project
+from hwgen.circuit import TARGETS, Circuit, ClockPlan, Target, lower
+from hwgen.emit import FileSet, Strategy, Vectors, hls_project, rtl_project
 from hwgen.errors import InputError
 from hwgen.fixed import IntArray
 from hwgen.frontend import Inspection
@@ -19,10 +21,15 @@ from hwgen.ir import LayerComplexity, Network, network_complexity, network_text
 from hwgen.tools import Progress
 from hwgen.training import TrainResult
 from hwgen.verify import VerifyReport, open_project, project_vectors, verify_project
+from hwgen.verify.rtl import verify_rtl
+from hwgen.verify.rtl_project import open_rtl_project, project_target
 from hwgen.verify.run import DEFAULT_SAMPLES
 
 DEFAULT_PART = "xcvu13p-flga2577-2-e"
 DEFAULT_CLOCK_NS = 5.0
+DEFAULT_FPGA = "amd"
+DEFAULT_ADDERS_PER_STAGE = 1
+DEFAULT_TRAFFIC_PERCENT = 25
 
 _T = TypeVar("_T")
 
@@ -100,6 +107,13 @@ def inspect(
     return frontend.inspect_model(path, weights, input_type, masks)
 
 
+class BuildTarget(Enum):
+    """What a project holds."""
+
+    HLS = "hls"
+    RTL = "rtl"
+
+
 @dataclass(frozen=True, slots=True)
 class BuildResult:
     """A project that was written.
@@ -111,6 +125,8 @@ class BuildResult:
         clock_ns: the clock period that its scripts name.
         layers: arithmetic of each layer with weights.
         files: number of files.
+        target: HLS C++ or Verilog.
+        circuit: what became Verilog, with its adders and its latency; None for HLS C++.
     """
 
     directory: Path
@@ -119,97 +135,172 @@ class BuildResult:
     clock_ns: float
     layers: tuple[LayerComplexity, ...]
     files: int
+    target: BuildTarget = BuildTarget.HLS
+    circuit: Circuit | None = None
 
 
 def build(
     model: Model,
     directory: str | Path,
     *,
-    strategy: str | Strategy = Strategy.MULTIPLIERS,
-    part: str = DEFAULT_PART,
+    target: str | BuildTarget = BuildTarget.HLS,
+    strategy: str | Strategy | None = None,
+    part: str | None = None,
     clock_ns: float = DEFAULT_CLOCK_NS,
+    fpga: str | Target | None = None,
+    plan: ClockPlan | None = None,
     inputs: ArrayLike | Sequence[ArrayLike] | None = None,
     overwrite: bool = False,
 ) -> BuildResult:
-    """Write an HLS C++ project; it appears whole or not at all.
+    """Write an HLS C++ or a Verilog project; it appears whole or not at all.
 
     Args:
         directory: where; must not exist, or be empty, unless ``overwrite``.
-        strategy: ``"multipliers"`` (one constant product a non-zero weight) or ``"adders"`` (shifts and additions).
-        part: as the vendor's tools name it.
+        target: ``"hls"`` for C++ that an HLS compiler schedules, ``"rtl"`` for Verilog that is pipelined already.
+        strategy: of C++: ``"multipliers"`` (one constant product a non-zero weight, the default) or ``"adders"``
+            (shifts and additions). Verilog is always adders.
+        part: as the vendor's tools name it; None for one of AMD's.
         clock_ns: clock period to synthesize for.
+        fpga: of Verilog: the family whose adders it is made for: ``"amd"`` (the default), ``"intel"``, ``"lattice"`` or
+            ``"generic"``.
+        plan: of Verilog: how it is pipelined; None for registers behind every adder.
         inputs: real data for the project's own testbench, (samples, *shape); chosen by hwgen where None.
         overwrite: whether to replace an hwgen project that is already there.
     Raises:
         ProjectError: the folder holds something else, or a project and ``overwrite`` is off.
-        InputError: a strategy, part or clock that makes no sense, or data that does not fit.
+        InputError: an option that makes no sense, or not for this target, or data that does not fit.
+        UnsupportedError: for Verilog, a layer without a parallel form, or a network too large to unroll.
     """
-    chosen = _strategy(strategy)
+    kind = _choice(BuildTarget, target, "target")
     network = model.network
+    circuit = None
+    if kind is BuildTarget.RTL:
+        if strategy is not None:
+            raise InputError("a strategy is an option of HLS C++; Verilog is always made of adders.")
+        chosen = Strategy.ADDERS
+        family = _family(fpga)
+        part = part or (DEFAULT_PART if family.name == DEFAULT_FPGA else family.name)
+        circuit = lower(network, family, plan or ClockPlan(DEFAULT_ADDERS_PER_STAGE))
+    else:
+        if fpga is not None or plan is not None:
+            raise InputError("the FPGA family and the pipelining are options of Verilog: add --target rtl.")
+        chosen = Strategy.MULTIPLIERS if strategy is None else _choice(Strategy, strategy, "strategy")
+        part = part or DEFAULT_PART
     codes = project_vectors(network) if inputs is None else reference.encode(network, inputs)
     vectors = Vectors(codes, reference.simulate(network, codes))
-    files = hls_project(
-        network,
-        strategy=chosen,
-        part=part,
-        clock_ns=clock_ns,
-        vectors=vectors,
-        source_sha256=model.source_sha256,
-    )
+    files: FileSet
+    sha = model.source_sha256
+    if circuit is not None:
+        files = rtl_project(network, circuit, part=part, clock_ns=clock_ns, vectors=vectors, source_sha256=sha)
+    else:
+        files = hls_project(network, strategy=chosen, part=part, clock_ns=clock_ns, vectors=vectors, source_sha256=sha)
     files.write(Path(directory), overwrite=overwrite)
-    return BuildResult(Path(directory), chosen, part, clock_ns, network_complexity(network), len(files))
+    layers = network_complexity(network)
+    return BuildResult(Path(directory), chosen, part, clock_ns, layers, len(files), kind, circuit)
 
 
-def _strategy(strategy: str | Strategy) -> Strategy:
-    if isinstance(strategy, Strategy):
-        return strategy
+_Choice = TypeVar("_Choice", bound=Enum)
+
+
+def _choice(kind: type[_Choice], chosen: str | _Choice, what: str) -> _Choice:
+    if isinstance(chosen, kind):
+        return chosen
     try:
-        return Strategy(strategy)
+        return kind(chosen)
     except ValueError:
-        known = " or ".join(repr(s.value) for s in Strategy)
-        raise InputError(f"strategy {strategy!r} is unknown; it is {known}.") from None
+        known = " or ".join(repr(each.value) for each in kind)
+        raise InputError(f"{what} {chosen!r} is unknown; it is {known}.") from None
+
+
+def _family(fpga: str | Target | None) -> Target:
+    if isinstance(fpga, Target):
+        return fpga
+    name = DEFAULT_FPGA if fpga is None else fpga
+    if name not in TARGETS:
+        raise InputError(f"FPGA family {name!r} is unknown; it is {', '.join(map(repr, TARGETS))}.")
+    return TARGETS[name]
+
+
+class SimulationEngine(Enum):
+    """What runs a project."""
+
+    CSIM = "csim"  # its C++, compiled
+    RTLSIM = "rtlsim"  # its Verilog, with Verilator
 
 
 def verify(
     directory: str | Path,
     *,
+    engine: str | SimulationEngine | None = None,
     samples: int = DEFAULT_SAMPLES,
     inputs: ArrayLike | Sequence[ArrayLike] | None = None,
     seed: int = 0,
     compiler: str | None = None,
     pristine: bool = False,
+    gap_percent: int = DEFAULT_TRAFFIC_PERCENT,
+    stall_percent: int = DEFAULT_TRAFFIC_PERCENT,
+    waveform: str | Path | None = None,
     cache: bool = True,
     progress: Progress | None = None,
 ) -> VerifyReport:
     """Compile a project, run it beside the reference, compare every output code, and write ``verify.json`` into it.
 
     Args:
+        engine: ``"csim"`` for C++, ``"rtlsim"`` for Verilog; None for what the project holds.
         samples: vectors that hwgen makes: extremes, one-hot, rounding ties, saturation edges, random.
         inputs: real data to run as well, (samples, *shape).
-        seed: of the vectors.
+        seed: of the vectors, and of gaps and stalls.
         compiler: ``"g++"``, ``"clang++"`` or a path; None chooses one.
-        pristine: use the ap_types headers as they are, without the patch that makes them fast.
+        pristine: of C++: use the ap_types headers as they are, without the patch that makes them fast.
+        gap_percent: of Verilog: cycles without a sample.
+        stall_percent: of Verilog: cycles in which ``ce`` is low.
+        waveform: of Verilog: where to write a VCD file of the run as well.
         cache: keep compiled libraries in the user's cache.
         progress: told what is being done.
     Returns:
-        The report: ``report.equal`` is the verdict, ``report.mismatch`` explains the first difference.
+        The report: ``report.equal`` is the verdict, ``report.mismatch`` explains the first difference. Of Verilog it is
+        an ``RtlReport``, which has the latency as well.
     Raises:
         ProjectError: the folder is no hwgen project, or damaged.
-        ToolMissingError: no C++ compiler.
+        InputError: an option of the other engine, or an engine that does not run what the project holds.
+        ToolMissingError: no C++ compiler, or no Verilator.
         ToolFailedError: the sources do not compile, or crash.
     """
     project = Path(directory)
-    codes = None if inputs is None else reference.encode(open_project(project).network, inputs)
-    report = verify_project(
-        project,
-        samples=samples,
-        inputs=codes,
-        seed=seed,
-        compiler=compiler,
-        pristine=pristine,
-        cache=cache,
-        progress=progress,
-    )
+    held = project_target(project)
+    fits = SimulationEngine.RTLSIM if held == BuildTarget.RTL.value else SimulationEngine.CSIM
+    chosen = fits if engine is None else _choice(SimulationEngine, engine, "engine")
+    if chosen is not fits:
+        raise InputError(f"{str(project)!r} is an {held} project, which {fits.value} runs and {chosen.value} does not.")
+    report: VerifyReport
+    if chosen is SimulationEngine.RTLSIM:
+        if pristine:
+            raise InputError("a Verilog project has no ap_types headers that could be left pristine.")
+        report = verify_rtl(
+            project,
+            samples=samples,
+            inputs=None if inputs is None else reference.encode(open_rtl_project(project).network, inputs),
+            seed=seed,
+            gap_percent=gap_percent,
+            stall_percent=stall_percent,
+            compiler=compiler,
+            cache=cache,
+            waveform=None if waveform is None else Path(waveform),
+            progress=progress,
+        )
+    else:
+        if waveform is not None or (gap_percent, stall_percent) != (DEFAULT_TRAFFIC_PERCENT,) * 2:
+            raise InputError("gaps, stalls and waveforms are of Verilog projects; this one is C++.")
+        report = verify_project(
+            project,
+            samples=samples,
+            inputs=None if inputs is None else reference.encode(open_project(project).network, inputs),
+            seed=seed,
+            compiler=compiler,
+            pristine=pristine,
+            cache=cache,
+            progress=progress,
+        )
     report.write_report(project)
     return report
 
@@ -226,10 +317,15 @@ def train(config: str | Path, progress: Callable[[training.TrainProgress], None]
 
 __all__ = [
     "DEFAULT_CLOCK_NS",
+    "DEFAULT_FPGA",
     "DEFAULT_PART",
+    "DEFAULT_TRAFFIC_PERCENT",
     "BuildResult",
+    "BuildTarget",
+    "ClockPlan",
     "Inspection",
     "Model",
+    "SimulationEngine",
     "Strategy",
     "TrainResult",
     "VerifyReport",

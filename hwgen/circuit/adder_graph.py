@@ -1,7 +1,7 @@
 """``AdderGraph``: a constant matrix-vector product as exact sums of two or three shifted terms, with its proof.
 
-Nodes are numbered: inputs first, then adders in an order in which each reads only earlier nodes. An adder never rounds and
-never overflows: its interval follows from its linear form over the inputs, which vary independently.
+Nodes are numbered: inputs first, then adders in an order in which each reads only earlier nodes. An adder never rounds
+and never overflows: its interval follows from its linear form over the inputs, which vary independently.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Intervals of words: sums through their linear forms, everything else from the interval of what it reads.
 
-The digits of one weight read the same word several times. Interval arithmetic from adder to adder would count that word's
-range each time; the linear form over the words below all sums counts it once, with its coefficient.
+The digits of one weight read the same word several times. Interval arithmetic from adder to adder would count that
+word's range each time; the linear form over the words below all sums counts it once, with its coefficient.
 """
 
 from hwgen.circuit.operations import Operation, Range, Sum, interval

@@ -11,6 +11,8 @@ from hwgen.circuit.target import Target
 from hwgen.errors import CircuitError
 from hwgen.fixed import FixedType, IntArray
 
+_WIDEST = FixedType(True, 64, 0)  # NumPy evaluates in int64
+
 
 @dataclass(frozen=True, slots=True)
 class Port:
@@ -116,8 +118,8 @@ class Circuit:
     def check(self) -> "Circuit":
         """Return the circuit if every invariant holds.
 
-        A word reads earlier words, valid no later than itself; its interval is what its operation gives; outputs are
-        valid by the last stage and fit their type.
+        A word reads earlier words, valid no later than itself; its interval is what its operation gives, and fits 64
+        bits with a sign; outputs are valid by the last stage and fit their type.
 
         Raises:
             CircuitError: one does not; the message names the word.
@@ -129,17 +131,25 @@ class Circuit:
                 if not 0 <= source < number:
                     raise CircuitError(f"word {word.name!r} reads word {source}, which is not an earlier one.")
                 if self.words[source].stage > word.stage:
-                    raise CircuitError(f"word {word.name!r} of stage {word.stage} reads {self.words[source].name!r} too early.")
+                    raise CircuitError(
+                        f"word {word.name!r} of stage {word.stage} reads {self.words[source].name!r} too early."
+                    )
             low, high = bounds.add(word.operation)
             if (low, high) != (word.low, word.high):
                 raise CircuitError(f"word {word.name!r} reaches {low} to {high}, not {word.low} to {word.high}.")
+            if not _WIDEST.holds(low, high):
+                raise CircuitError(
+                    f"word {word.name!r} reaches {low} to {high}, more than the 64 bits of a circuit's words."
+                )
         for port, result in zip(self.outputs, self.results, strict=True):
             if len(result) != port.size:
                 raise CircuitError(f"output {port.name!r} needs {port.size} words, has {len(result)}.")
             for index in result:
                 word = self.words[index]
                 if word.stage > self.latency_cycles or not port.type.holds(word.low, word.high):
-                    raise CircuitError(f"output {port.name!r}: word {word.name!r} comes late or does not fit {port.type}.")
+                    raise CircuitError(
+                        f"output {port.name!r}: word {word.name!r} comes late or does not fit {port.type}."
+                    )
         return self
 
     @property

@@ -11,6 +11,7 @@ import numpy as np
 from hwgen.circuit.adder_graph import Term
 from hwgen.circuit.bounds import Bounds
 from hwgen.circuit.circuit import Circuit, Port, Word
+from hwgen.circuit.names import adder_names
 from hwgen.circuit.operations import (
     Clip,
     Constant,
@@ -26,6 +27,7 @@ from hwgen.circuit.operations import (
     ZeroOutside,
 )
 from hwgen.circuit.schedule import ClockPlan, stages
+from hwgen.circuit.size import check_size
 from hwgen.circuit.solve import adder_graph
 from hwgen.circuit.target import Target
 from hwgen.errors import CircuitError, UnsupportedError
@@ -34,7 +36,6 @@ from hwgen.fixed.step import multiply_add_shift
 from hwgen.ir import Conv, Dense, MaxPool, Network, Relu, Requantize, Reshape, StepFunction, Value
 
 MOST_SHIFT = 60  # bits that a constant for rounding may have
-MOST_TERMS = 400_000  # signed digits of all weights; beyond it a parallel circuit fills the memory and no FPGA holds it
 
 
 def lower(network: Network, target: Target, plan: ClockPlan) -> Circuit:
@@ -44,6 +45,7 @@ def lower(network: Network, target: Target, plan: ClockPlan) -> Circuit:
         UnsupportedError: a convolution, which would have to be unrolled; or a network too large to unroll.
         CircuitError: a sum needs more than 62 bits.
     """
+    check_size(network)
     build = _Builder(network, target)
     for port, source in enumerate(network.inputs):
         value = source.value
@@ -52,14 +54,14 @@ def lower(network: Network, target: Target, plan: ClockPlan) -> Circuit:
         ]
     for layer in network.layers:
         build.words_of[layer.output.name] = build.layer(layer)
-    stage = stages(build.operations, plan)
+    results = tuple(tuple(build.words_of[name]) for name in network.outputs)
+    stage = stages(build.operations, plan, [word for result in results for word in result])
     words = tuple(
         Word(name, layer, operation, at, low, high)
         for name, layer, operation, at, (low, high) in zip(
             build.names, build.layers, build.operations, stage, build.bounds.ranges, strict=True
         )
     )
-    results = tuple(tuple(build.words_of[name]) for name in network.outputs)
     latency = max((words[w].stage for result in results for w in result), default=0)
     return Circuit(
         network.name,
@@ -116,7 +118,10 @@ class _Builder:
             case Reshape():
                 return given
             case Relu():
-                return [self.add(Clip(w, 0, max(0, self.ranges[w][1])), layer.name, f"{layer.name}_{i}") for i, w in enumerate(given)]
+                return [
+                    self.add(Clip(w, 0, max(0, self.ranges[w][1])), layer.name, f"{layer.name}_{i}")
+                    for i, w in enumerate(given)
+                ]
             case Requantize():
                 shift = self.values[layer.input].type.fraction - layer.output.type.fraction
                 return [self.requantize(layer, shift, w, f"{layer.name}_{i}") for i, w in enumerate(given)]
@@ -131,9 +136,9 @@ class _Builder:
         low, high = [self.ranges[w][0] for w in given], [self.ranges[w][1] for w in given]
         graph = adder_graph(weight, low, high, bias.tolist(), self.target)
         nodes = list(given)
-        for number, adder in enumerate(graph.adders):
+        for name, adder in zip(adder_names(graph, layer), graph.adders, strict=True):
             terms = tuple(Term(nodes[t.node], t.shift, t.negative) for t in adder.terms)
-            nodes.append(self.add(Sum(terms, adder.constant), layer, f"{layer}_sum{number}"))
+            nodes.append(self.add(Sum(terms, adder.constant), layer, name))
         words = []
         for j, output in enumerate(graph.outputs):
             if output.node is None:
@@ -202,7 +207,8 @@ class _Builder:
             return int(requantize(np.array([code]), FixedType(True, 64, 0), grid)[0])
 
         low, high = self.ranges[word]
-        thresholds, levels = [], [rounded(low)]
+        thresholds: list[int] = []
+        levels = [rounded(low)]
         while levels[-1] < rounded(high):
             start, end = (thresholds[-1] if thresholds else low), high
             while start < end:
@@ -245,7 +251,7 @@ class _Builder:
         index = np.arange(int(np.prod(source))).reshape(source)
         padding = [*layer.padding, (0, 0)]
         padded = np.pad(index, padding, constant_values=-1)
-        words = []
+        words: list[int] = []
         for position in np.ndindex(*layer.output.shape):
             window = padded
             for axis, (size, stride) in enumerate(zip(layer.window, layer.strides, strict=True)):

@@ -1,7 +1,7 @@
 """What a word of a circuit is computed by: one frozen dataclass an operation, exact on integers.
 
-Sums are exact. ``Shift`` and ``Step`` are where a value becomes coarser; ``Clip``, ``Wrap`` and ``ZeroOutside`` are where it
-becomes narrower.
+Sums are exact. ``Shift`` and ``Step`` are where a value becomes coarser; ``Clip``, ``Wrap`` and ``ZeroOutside`` are
+where it becomes narrower.
 """
 
 from dataclasses import dataclass
@@ -38,8 +38,8 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """``floor(word / 2**amount)``; with ``ties_to_even``, the word has half a step added already, and an exact tie, whose
-    low bits are then all zero, clears the lowest bit of the result."""
+    """``floor(word / 2**amount)``; with ``ties_to_even``, the word has half a step added already, and an exact tie,
+    whose low bits are then all zero, clears the lowest bit of the result."""
 
     word: int
     amount: int
@@ -155,7 +155,9 @@ def evaluate(operation: Operation, words: list[IntArray], inputs: tuple[IntArray
             wide = FixedType(True, 64, 0)
             return requantize(words[operation.word], wide, Quantizer(kind, Rounding.TRN, Overflow.WRAP))
         case Step():
-            passed = np.searchsorted(np.array(operation.thresholds, dtype=np.int64), words[operation.word], side="right")
+            passed = np.searchsorted(
+                np.array(operation.thresholds, dtype=np.int64), words[operation.word], side="right"
+            )
             return np.array(operation.levels, dtype=np.int64)[passed]
         case Maximum():
             return np.maximum(words[operation.first], words[operation.second])

@@ -39,18 +39,18 @@ class ClockPlan:
             raise InputError(f"a latency is not negative, got {self.latency_cycles} cycles.")
 
 
-def stages(operations: Sequence[Operation], plan: ClockPlan) -> list[int]:
-    """The stage of each word, as early as the plan allows."""
+def stages(operations: Sequence[Operation], plan: ClockPlan, results: Sequence[int]) -> list[int]:
+    """The stage of each word, as early as the plan allows; a latency is that of the words ``results``."""
     if plan.latency_cycles is not None:
-        return _within(operations, plan.latency_cycles)
+        return _within(operations, plan.latency_cycles, results)
     return _by_depth(operations, plan.adders_per_stage)
 
 
-def _within(operations: Sequence[Operation], latency: int) -> list[int]:
+def _within(operations: Sequence[Operation], latency: int, results: Sequence[int]) -> list[int]:
     deepest = max(_levels(operations), default=0)
     for depth in range(1, deepest + 1):
         found = _by_depth(operations, depth)
-        if max(found, default=0) <= latency:
+        if max((found[word] for word in results), default=0) <= latency:
             return found
     return [0] * len(operations)
 

@@ -65,8 +65,8 @@ def _column(
     column: IntArray, low: Sequence[int], high: Sequence[int], bias: int, target: Target, adders: list[Adder]
 ) -> Output:
     operands = [
-        _Operand(int(i), exponent, sign < 0, low[i], high[i])
-        for i in np.flatnonzero(column)
+        _Operand(i, exponent, sign < 0, low[i], high[i])
+        for i in np.flatnonzero(column).tolist()
         for sign, exponent in signed_digits(int(column[i]))
     ]
     if not operands:

@@ -1,4 +1,4 @@
-"""``hwgen build``: a trained model to an HLS project."""
+"""``hwgen build``: a trained model to an HLS C++ or a Verilog project."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,18 +9,43 @@ from hwgen import api
 from hwgen.cli.arrays import read_array
 from hwgen.cli.options import InputTypeText, MasksFile, ModelFile, WeightsFile
 from hwgen.cli.tables import console, percent, table
+from hwgen.errors import InputError
 
 
 def build_command(
     model: ModelFile,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the project.")],
+    target: Annotated[
+        str, typer.Option(help="hls: C++ for an HLS compiler. rtl: pipelined Verilog, for any synthesis tool.")
+    ] = "hls",
     strategy: Annotated[
-        str, typer.Option(help="multipliers: a constant product a non-zero weight. adders: shifts and additions only.")
-    ] = "multipliers",
+        str | None,
+        typer.Option(
+            show_default="multipliers",
+            help="Of hls. multipliers: a constant product a non-zero weight. adders: shifts and additions only.",
+        ),
+    ] = None,
+    fpga: Annotated[
+        str | None,
+        typer.Option(
+            show_default=api.DEFAULT_FPGA,
+            help="Of rtl: family whose adders it is made for: amd, intel, lattice or generic.",
+        ),
+    ] = None,
+    adders_per_stage: Annotated[
+        int | None,
+        typer.Option(show_default="1", help="Of rtl: rows of adders or comparators between registers."),
+    ] = None,
+    latency_cycles: Annotated[
+        int | None, typer.Option(help="Of rtl: at most so many cycles from input to output, instead.")
+    ] = None,
+    combinational: Annotated[bool, typer.Option("--combinational", help="Of rtl: no registers at all.")] = False,
     input_type: InputTypeText = None,
     weights: WeightsFile = None,
     masks: MasksFile = None,
-    part: Annotated[str, typer.Option(help="FPGA part, as Vitis names it.")] = api.DEFAULT_PART,
+    part: Annotated[
+        str | None, typer.Option(show_default=api.DEFAULT_PART, help="FPGA part, as the vendor's tools name it.")
+    ] = None,
     clock_ns: Annotated[float, typer.Option(help="Clock period in ns.")] = api.DEFAULT_CLOCK_NS,
     inputs: Annotated[
         Path | None, typer.Option(help="Data (.npy) for the project's own testbench; chosen by hwgen if not given.")
@@ -31,10 +56,53 @@ def build_command(
     loaded = api.load(model, weights, input_type, masks)
     data = None if inputs is None else read_array(inputs)
     result = api.build(
-        loaded, output, strategy=strategy, part=part, clock_ns=clock_ns, inputs=data, overwrite=overwrite
+        loaded,
+        output,
+        target=target,
+        strategy=strategy,
+        part=part,
+        clock_ns=clock_ns,
+        fpga=fpga,
+        plan=_plan(adders_per_stage, latency_cycles, combinational),
+        inputs=data,
+        overwrite=overwrite,
     )
+    _print_layers(result)
+    for note in loaded.network.notes:
+        console.print(f"note: {note}", markup=False)
+    if result.circuit is not None:
+        circuit = result.circuit
+        console.print(
+            f"Verilog for {circuit.target.name}: {circuit.adders} adders of up to {circuit.target.operands} operands, "
+            f"latency {circuit.latency_cycles} cycles, a sample every cycle",
+            markup=False,
+        )
+    console.print(f"{result.files} files; next: hwgen verify {output}", markup=False)
+
+
+def _plan(adders_per_stage: int | None, latency_cycles: int | None, combinational: bool) -> api.ClockPlan | None:
+    given = [
+        name
+        for name, wanted in (
+            ("--adders-per-stage", adders_per_stage is not None),
+            ("--latency-cycles", latency_cycles is not None),
+            ("--combinational", combinational),
+        )
+        if wanted
+    ]
+    if len(given) > 1:
+        raise InputError(f"{' and '.join(given)} were given; only one of them can say how the Verilog is pipelined.")
+    if combinational:
+        return api.ClockPlan(None)
+    if latency_cycles is not None:
+        return api.ClockPlan(latency_cycles=latency_cycles)
+    return None if adders_per_stage is None else api.ClockPlan(adders_per_stage)
+
+
+def _print_layers(result: api.BuildResult) -> None:
     adders = result.strategy is api.Strategy.ADDERS
-    title = f"{output}: HLS C++ with {result.strategy.value}, {part}, {clock_ns:g} ns (counted in the network)"
+    what = "Verilog" if result.target is api.BuildTarget.RTL else f"HLS C++ with {result.strategy.value}"
+    title = f"{result.directory}: {what}, {result.part}, {result.clock_ns:g} ns (counted in the network)"
     columns = ("weights", "left", "zero", "weight bits", "input bits", "products", "adders", "positions")
     rows = table(title, {"layer": "left"} | dict.fromkeys(columns, "right"))
     for layer in result.layers:
@@ -43,6 +111,3 @@ def build_command(
         counts = (layer.weights, layer.nonzeros, zero, layer.weight_bits, layer.input_bits, products, sums)
         rows.add_row(layer.layer, *(str(count) for count in counts), str(layer.positions))
     console.print(rows)
-    for note in loaded.network.notes:
-        console.print(f"note: {note}", markup=False)
-    console.print(f"{result.files} files; next: hwgen verify {output}", markup=False)

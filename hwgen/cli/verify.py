@@ -12,13 +12,29 @@ from hwgen.cli.tables import console, doing, table
 
 def verify_command(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that hwgen build wrote.")],
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            show_default="what DIR holds", help="csim: its C++, compiled. rtlsim: its Verilog, with Verilator."
+        ),
+    ] = None,
     samples: Annotated[int, typer.Option(min=1, help="Vectors to make: extremes, ties, saturation, random.")] = 2000,
     inputs: Annotated[Path | None, typer.Option(help="Real data (.npy) to run as well.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the vectors.")] = 0,
     compiler: Annotated[str | None, typer.Option(help="g++, clang++ or a path; found by itself if not given.")] = None,
     pristine: Annotated[
-        bool, typer.Option("--pristine", help="Use the ap_types headers as they are; slower, the same codes.")
+        bool, typer.Option("--pristine", help="Of csim: use the ap_types headers as they are; slower, the same codes.")
     ] = False,
+    gap_percent: Annotated[
+        int, typer.Option(help="Of rtlsim: percentage of cycles without a sample.")
+    ] = api.DEFAULT_TRAFFIC_PERCENT,
+    stall_percent: Annotated[
+        int, typer.Option(help="Of rtlsim: percentage of cycles in which ce is low.")
+    ] = api.DEFAULT_TRAFFIC_PERCENT,
+    vcd: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Of rtlsim: write a waveform of the run as well; use few samples."),
+    ] = None,
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Keep compiled projects in the user's cache.")
     ] = True,
@@ -28,11 +44,15 @@ def verify_command(
     with doing(f"{directory}: reading") as progress:
         report = api.verify(
             directory,
+            engine=engine,
             samples=samples,
             inputs=data,
             seed=seed,
             compiler=compiler,
             pristine=pristine,
+            gap_percent=gap_percent,
+            stall_percent=stall_percent,
+            waveform=vcd,
             cache=cache,
             progress=progress,
         )

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hwgen.emit.cpp import integer_type, literal, typed_literal
-from hwgen.fixed.digits import signed_digits
 from hwgen.emit.names import Names
 from hwgen.emit.strategy import Strategy
 from hwgen.emit.sums import Sum, Term
+from hwgen.fixed.digits import signed_digits
 
 LINES_A_FUNCTION = 256  # compilers slow down on longer straight-line functions
 LINES_A_FILE = 3000  # about five seconds of g++; larger layers go to files that compile in parallel

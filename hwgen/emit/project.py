@@ -43,10 +43,7 @@ def hls_project(
         ToolMissingError: hls4ml, whose ap_types headers are copied, is not installed.
     """
     check_network(network)
-    if not part or any(c.isspace() or c in '"\\$[]' for c in part):
-        raise InputError(f"a part is named as the vendor's tools do, such as 'xcu250-figd2104-2L-e'; got {part!r}.")
-    if not isfinite(clock_ns) or clock_ns <= 0:
-        raise InputError(f"a clock period is a positive number of nanoseconds, got {clock_ns!r}.")
+    check_part_and_clock(part, clock_ns)
     view = network_view(network, strategy)
     sources = [f"firmware/{view.name}.cpp", *(file.path for file in view.parts)]
     files: dict[str, str | bytes] = {
@@ -84,6 +81,18 @@ def hls_project(
     }
     files[PROJECT_FILE] = json.dumps(document, indent=2) + "\n"
     return FileSet(files)
+
+
+def check_part_and_clock(part: str, clock_ns: float) -> None:
+    """Refuse a part or a clock that no tool would take.
+
+    Raises:
+        InputError: it is one.
+    """
+    if not part or any(c.isspace() or c in '"\\$[]' for c in part):
+        raise InputError(f"a part is named as the vendor's tools do, such as 'xcu250-figd2104-2L-e'; got {part!r}.")
+    if not isfinite(clock_ns) or clock_ns <= 0:
+        raise InputError(f"a clock period is a positive number of nanoseconds, got {clock_ns!r}.")
 
 
 def _firmware(view: NetworkView) -> dict[str, str | bytes]:

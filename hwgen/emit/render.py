@@ -9,9 +9,9 @@ from hwgen.resources import data_folder
 
 
 @cache
-def _environment() -> Environment:
+def _environment(folder: str) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(data_folder("templates") / "hls"),
+        loader=FileSystemLoader(data_folder("templates") / folder),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -24,9 +24,19 @@ def _environment() -> Environment:
 
 def render(template: str, **view: object) -> str:
     """Fill one template of ``templates/hls/``."""
-    return _environment().get_template(template).render(**view)
+    return _environment("hls").get_template(template).render(**view)
 
 
 def static_text(name: str) -> str:
     """A file of ``templates/hls/`` that is copied as it is."""
     return (data_folder("templates") / "hls" / name).read_text()
+
+
+def render_rtl(template: str, **view: object) -> str:
+    """Fill one template of ``templates/rtl/``."""
+    return _environment("rtl").get_template(template).render(**view)
+
+
+def static_rtl(name: str) -> str:
+    """A file of ``templates/rtl/`` that is copied as it is."""
+    return (data_folder("templates") / "rtl" / name).read_text()

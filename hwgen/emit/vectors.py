@@ -28,16 +28,25 @@ def vector_files(network: Network, vectors: Vectors) -> dict[str, str]:
     Raises:
         InputError: arrays that do not match the network's inputs and outputs.
     """
+    check_vectors(network, vectors)
     inputs = [source.value for source in network.inputs]
     outputs = [network.value(name) for name in network.outputs]
-    _check(network.name, "inputs", [value.shape for value in inputs], vectors.inputs)
-    _check(network.name, "outputs", [value.shape for value in outputs], vectors.outputs)
-    if len({len(array) for array in (*vectors.inputs, *vectors.outputs)}) != 1:
-        raise InputError(f"network {network.name!r}: every array of test vectors needs the same number of samples.")
     return {
         "tb_data/tb_input_features.dat": _lines([value.type for value in inputs], vectors.inputs),
         "tb_data/tb_output_predictions.dat": _lines([value.type for value in outputs], vectors.outputs),
     }
+
+
+def check_vectors(network: Network, vectors: Vectors) -> None:
+    """Compare shapes and numbers of samples.
+
+    Raises:
+        InputError: arrays that do not match the network's inputs and outputs.
+    """
+    _check(network.name, "inputs", [source.value.shape for source in network.inputs], vectors.inputs)
+    _check(network.name, "outputs", [network.value(name).shape for name in network.outputs], vectors.outputs)
+    if len({len(array) for array in (*vectors.inputs, *vectors.outputs)}) != 1:
+        raise InputError(f"network {network.name!r}: every array of test vectors needs the same number of samples.")
 
 
 def _check(network: str, what: str, shapes: Sequence[tuple[int, ...]], arrays: Sequence[IntArray]) -> None:

@@ -1,0 +1,115 @@
+"""The JSON form of a Circuit: every field, deterministic; read back, it is an equal circuit that passes its checks."""
+
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+from hwgen.circuit.adder_graph import Term
+from hwgen.circuit.circuit import Circuit, Port, Word
+from hwgen.circuit.operations import (
+    Clip,
+    Constant,
+    Maximum,
+    Operation,
+    Read,
+    Shift,
+    Sign,
+    Step,
+    Sum,
+    Wrap,
+    ZeroOutside,
+)
+from hwgen.circuit.target import Target
+from hwgen.errors import CircuitError, InputError
+from hwgen.fixed import FixedType
+
+FORMAT = 1
+
+_KINDS: dict[str, Callable[..., Operation]] = {
+    kind.__name__: kind for kind in (Read, Constant, Sum, Shift, Sign, Clip, ZeroOutside, Wrap, Step, Maximum)
+}
+
+
+def circuit_to_json(circuit: Circuit) -> str:
+    """Serialize; the same circuit always gives the same bytes."""
+    document = {
+        "format": FORMAT,
+        "name": circuit.name,
+        "target": {"name": circuit.target.name, "operands": circuit.target.operands},
+        "latency_cycles": circuit.latency_cycles,
+        "inputs": [_port(port) for port in circuit.inputs],
+        "outputs": [_port(port) for port in circuit.outputs],
+        "results": circuit.results,
+        "values": circuit.values,
+        "words": [
+            {
+                "name": word.name,
+                "layer": word.layer,
+                "stage": word.stage,
+                "low": word.low,
+                "high": word.high,
+                "operation": _operation(word.operation),
+            }
+            for word in circuit.words
+        ],
+    }
+    return json.dumps(document, separators=(",", ":"))
+
+
+def circuit_from_json(text: str) -> Circuit:
+    """Read what ``circuit_to_json`` wrote.
+
+    Raises:
+        CircuitError: it is no such text, or the circuit breaks an invariant.
+    """
+    try:
+        document = json.loads(text)
+        if document["format"] != FORMAT:
+            raise CircuitError(f"a circuit of format {FORMAT} was expected, got format {document['format']!r}.")
+        circuit = Circuit(
+            document["name"],
+            Target(**document["target"]),
+            tuple(_read_port(port) for port in document["inputs"]),
+            tuple(_read_word(**word) for word in document["words"]),
+            tuple(_read_port(port) for port in document["outputs"]),
+            tuple(tuple(result) for result in document["results"]),
+            tuple((name, tuple(words)) for name, words in document["values"]),
+            document["latency_cycles"],
+        )
+    except (KeyError, TypeError, ValueError, InputError) as error:
+        raise CircuitError(f"the text is no JSON form of a circuit: {type(error).__name__}: {error}.") from error
+    return circuit.check()
+
+
+def _port(port: Port) -> dict[str, Any]:
+    kind = port.type
+    return {
+        "name": port.name,
+        "shape": list(port.shape),
+        "type": {"signed": kind.signed, "width": kind.width, "fraction": kind.fraction},
+    }
+
+
+def _read_port(document: dict[str, Any]) -> Port:
+    return Port(document["name"], tuple(document["shape"]), FixedType(**document["type"]))
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    document: dict[str, Any] = {"kind": type(operation).__name__}
+    if isinstance(operation, Sum):
+        terms = [[term.node, term.shift, term.negative] for term in operation.terms]
+        return document | {"terms": terms, "constant": operation.constant}
+    return document | {field.name: getattr(operation, field.name) for field in fields(operation)}
+
+
+def _read_word(name: str, layer: str, stage: int, low: int, high: int, operation: dict[str, Any]) -> Word:
+    return Word(name, layer, _read_operation(**operation), stage, low, high)
+
+
+def _read_operation(kind: str, **document: Any) -> Operation:
+    if kind == Sum.__name__:
+        return Sum(tuple(Term(*term) for term in document["terms"]), document["constant"])
+    return _KINDS[kind](
+        **{field: tuple(value) if isinstance(value, list) else value for field, value in document.items()}
+    )

@@ -1,0 +1,65 @@
+"""How large a network is when all of it stands side by side, counted before anything is built."""
+
+from math import prod
+from typing import assert_never
+
+import numpy as np
+
+from hwgen.errors import UnsupportedError
+from hwgen.fixed import IntArray
+from hwgen.fixed.digits import signed_digits
+from hwgen.ir import Conv, Dense, Layer, MaxPool, Network, Relu, Requantize, Reshape, StepFunction
+
+MOST_TERMS = 400_000  # beyond it a parallel circuit fills the memory, and no FPGA holds it
+
+
+def check_size(network: Network) -> None:
+    """Refuse what would not fit, before memory fills.
+
+    Raises:
+        UnsupportedError: more than ``MOST_TERMS`` terms; or a convolution, which would have to be unrolled.
+    """
+    terms = {layer.name: layer_terms(layer) for layer in network.layers}
+    total = sum(terms.values()) + sum(source.value.size for source in network.inputs)
+    if total > MOST_TERMS:
+        largest = max(terms, key=terms.__getitem__, default="")
+        share = f", {terms[largest]:,} of them in layer {largest!r}" if largest else ""
+        raise UnsupportedError(
+            f"network {network.name!r} is too large to unroll: a fully parallel circuit adds or compares {total:,} "
+            f"terms (signed digits of weights, steps, windows){share}, and at most {MOST_TERMS:,} are built; prune or "
+            f"quantize it further, or build HLS C++ (--target hls)."
+        )
+
+
+def layer_terms(layer: Layer) -> int:
+    """Terms that a layer adds, compares or chooses from.
+
+    Raises:
+        UnsupportedError: it is a convolution.
+    """
+    size = layer.output.size
+    match layer:
+        case Dense():
+            return size + _digits(layer.weight.code)
+        case Conv():
+            raise UnsupportedError(
+                f"layer {layer.name!r}: convolutions have no Verilog form yet; build HLS C++ (--target hls)."
+            )
+        case MaxPool():
+            return size * prod(layer.window)
+        case StepFunction():
+            return size * (1 + int(layer.thresholds.shape[1]))
+        case Relu() | Requantize():
+            return size
+        case Reshape():
+            return 0
+        case _:
+            assert_never(layer)
+
+
+def _digits(codes: IntArray) -> int:
+    distinct, numbers = np.unique(codes, return_counts=True)
+    total = 0
+    for code, number in zip(distinct.tolist(), numbers.tolist(), strict=True):
+        total += number * len(signed_digits(code))
+    return total

@@ -1,0 +1,172 @@
+"""Views of the modules of a Verilog project: one an input, one a layer."""
+
+from dataclasses import dataclass
+
+from hwgen.emit.names import Names
+from hwgen.emit.rtl_bits import Reader, Signal
+from hwgen.emit.rtl_expressions import Add3, expression
+from hwgen.emit.rtl_wiring import Place, Tap, Wiring
+
+ADD3 = "hwgen_add3"
+
+
+@dataclass(frozen=True, slots=True)
+class StageView:
+    """What a module does in one pipeline stage.
+
+    Attributes:
+        words: statements of each word, line by line.
+        registers: declarations of what is kept for the next stage.
+        moves: assignments to them.
+    """
+
+    number: int
+    words: tuple[tuple[str, ...], ...]
+    registers: tuple[str, ...]
+    moves: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleView:
+    """One module.
+
+    Attributes:
+        instance: its name in the top.
+        title: what it is, for people.
+        notes: more of it, line by line.
+        ports: declarations; ``pins`` their names.
+        primitives: modules of the library that it uses.
+        unused: bits that nothing reads.
+    """
+
+    name: str
+    instance: str
+    path: str
+    title: str
+    notes: tuple[str, ...]
+    ports: tuple[str, ...]
+    pins: tuple[str, ...]
+    stages: tuple[StageView, ...]
+    primitives: tuple[str, ...]
+    unused: tuple[str, ...]
+
+
+def module_view(
+    wiring: Wiring, place: Place, module: str, instance: str, notes: tuple[str, ...], inputs: list[Signal], names: Names
+) -> ModuleView:
+    """The module of one place.
+
+    Args:
+        notes: lines that say what the layer is.
+        inputs: signals of the circuit's ports.
+        names: of the design.
+    """
+    return _Module(wiring, place, inputs, names).view(module, instance, notes)
+
+
+class _Module:
+    def __init__(self, wiring: Wiring, place: Place, inputs: list[Signal], names: Names) -> None:
+        self.wiring, self.place, self.inputs, self.names = wiring, place, inputs, names
+        self.words = wiring.circuit.words
+        self.reader = Reader()
+        self.exported = set(place.exports)
+        self.three_operands = wiring.circuit.target.operands >= 3 and wiring.circuit.target.name == "amd"
+        self.uses_add3 = False
+
+    def view(self, module: str, instance: str, notes: tuple[str, ...]) -> ModuleView:
+        wiring, place = self.wiring, self.place
+        given: list[Signal] = [] if place.port is None else [self.inputs[place.port]]
+        given += [wiring.signals[tap] for tap in place.imports]
+        for signal in given:
+            self.reader.declare(signal)
+        stages = self._stages()
+        clocked = any(stage.moves for stage in stages)
+        clock = ("clk", "ce") if clocked else ()
+        made = [wiring.signals[tap] for tap in place.exports]
+        ports = [f"input wire {name}" for name in clock]
+        ports += [f"input wire {signal.declaration}" for signal in given]
+        ports += [
+            f"output {'reg' if self._kept(tap) else 'wire'} {signal.declaration}"
+            for tap, signal in zip(place.exports, made, strict=True)
+        ]
+        what = f"layer {place.layer}" if place.port is None else f"the codes of input {place.layer}"
+        return ModuleView(
+            name=module,
+            instance=instance,
+            path=f"rtl/{module}.v",
+            title=f"{wiring.circuit.name}: {what}.",
+            notes=notes,
+            ports=tuple(ports),
+            pins=(*clock, *(signal.name for signal in [*given, *made])),
+            stages=stages,
+            primitives=(ADD3,) if self.uses_add3 else (),
+            unused=self.reader.unread(),
+        )
+
+    def _kept(self, tap: Tap) -> bool:
+        """Whether a register holds it."""
+        return tap[1] > self.words[tap[0]].stage
+
+    def _stages(self) -> tuple[StageView, ...]:
+        wiring = self.wiring
+        computed: dict[int, list[tuple[str, ...]]] = {}
+        kept: dict[int, list[tuple[Signal, Signal, bool]]] = {}
+        for number in self.place.words:
+            word = self.words[number]
+            computed.setdefault(word.stage, []).append(self._statements(number))
+            stage = word.stage
+            while (number, stage + 1) in wiring.signals:
+                tap = (number, stage + 1)
+                self.reader.declare(wiring.signals[tap])
+                here, following = wiring.signals[number, stage], wiring.signals[tap]
+                self.reader.whole(here)
+                kept.setdefault(stage, []).append((here, following, tap in self.exported))
+                stage += 1
+        for tap in self.exported:
+            self.reader.whole(wiring.signals[tap])
+        return tuple(
+            StageView(
+                stage,
+                tuple(computed.get(stage, ())),
+                tuple(f"reg {following.declaration};" for _, following, port in kept.get(stage, ()) if not port),
+                tuple(f"{following.name} <= {here.name};" for here, following, _ in kept.get(stage, ())),
+            )
+            for stage in sorted(computed.keys() | kept.keys())
+        )
+
+    def _statements(self, number: int) -> tuple[str, ...]:
+        word = self.words[number]
+        signal = self.reader.declare(self.wiring.signals[number, word.stage])
+
+        def source(index: int) -> Signal:
+            return self.wiring.signals[self.wiring.tap(index, word.stage)]
+
+        made = expression(word, self.words, source, self.inputs, self.three_operands, self.reader)
+        port = (number, word.stage) in self.exported
+        interval = f" // {word.low}" if word.low == word.high else f" // {word.low} to {word.high}"
+        if number in self.wiring.codes:
+            interval += f": {self.wiring.codes[number]}"
+        if isinstance(made, Add3):
+            return self._instance(signal, made, port, interval)
+        start = f"assign {signal.name}" if port else f"wire {signal.declaration}"
+        lines = f"{start} = {made};".split("\n")
+        lines[0] += interval
+        return tuple(lines)
+
+    def _instance(self, signal: Signal, add: Add3, port: bool, interval: str) -> tuple[str, ...]:
+        self.uses_add3 = True
+        a, b, c = add.operands
+        name = self.names.take(f"add_{signal.name}")
+        declared = () if port else (f"wire {signal.declaration};{interval}",)
+        width, low = signal.width, add.low_width
+        made = f"{signal.name}[{width - 1}:{low}]" if low else signal.name
+        return (
+            *declared,
+            f"{ADD3} #(.WIDTH({width - low}), .NEGATE({add.mask})) {name} ({interval if port else ''}".rstrip(),
+            f"    .a({a}),",
+            f"    .b({b}),",
+            f"    .c({c}),",
+            f"    .sum({made})",
+            ");",
+            *((f"assign {signal.name}[{low - 1}:0] = {add.low};",) if low else ()),
+        )

@@ -1,0 +1,118 @@
+"""Where the words of a circuit live: which module computes each, how long it is kept, and which modules read it when.
+
+A *tap* is a word as it stands in one pipeline stage. A word's registers stand beside it, in its own module, so that
+all its readers share them; modules read each other's taps through ports.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hwgen.circuit import Circuit
+from hwgen.circuit.operations import Read
+from hwgen.emit.names import Names
+from hwgen.emit.rtl_bits import Signal
+from hwgen.emit.rtl_expressions import is_constant, reads
+
+Tap = tuple[int, int]  # word, stage
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What becomes one module: an input of the network, or a layer.
+
+    Attributes:
+        layer: name of the layer, or of the input's value.
+        port: index of the input; None for a layer.
+        words: that it computes and somebody reads, by stage.
+        imports, exports: taps that it reads from others, and that others read.
+    """
+
+    layer: str
+    port: int | None
+    words: tuple[int, ...]
+    imports: tuple[Tap, ...]
+    exports: tuple[Tap, ...]
+
+
+class Wiring:
+    """Everything that the modules of a circuit have to agree on."""
+
+    def __init__(self, circuit: Circuit, names: Names) -> None:
+        self.circuit = circuit
+        self.last = self._last_stages()
+        self.signals = self._signals(names)
+        self.places = self._places()
+        # What people call a word: the first value that it is a code of.
+        self.codes: dict[int, str] = {}
+        for value, words in circuit.values:
+            for index, word in enumerate(words):
+                self.codes.setdefault(word, f"{value}[{index}]")
+
+    def tap(self, word: int, stage: int) -> Tap:
+        """A word as read in a stage; a constant is the same in each."""
+        return (word, self.circuit.words[word].stage if is_constant(self.circuit.words[word]) else stage)
+
+    def results(self, port: int) -> list[Tap]:
+        """The taps of an output's codes."""
+        return [self.tap(word, self.circuit.latency_cycles) for word in self.circuit.results[port]]
+
+    def alive(self, word: int) -> bool:
+        """Whether an output depends on the word."""
+        return word in self.last
+
+    def read_by(self, word: int) -> Iterator[Tap]:
+        """The taps that compute a word."""
+        for source in reads(self.circuit.words[word]):
+            yield self.tap(source, self.circuit.words[word].stage)
+
+    def _last_stages(self) -> dict[int, int]:
+        """For each word that an output depends on, the last stage in which it is read."""
+        words = self.circuit.words
+        last = {word: self.circuit.latency_cycles for result in self.circuit.results for word in result}
+        for number in range(len(words) - 1, -1, -1):
+            if number in last:
+                for source in reads(words[number]):
+                    last[source] = max(last.get(source, 0), words[number].stage)
+        return last
+
+    def _signals(self, names: Names) -> dict[Tap, Signal]:
+        words = self.circuit.words
+        taken = {number: names.take(words[number].name) for number in sorted(self.last)}
+        signals = {}
+        for number, name in taken.items():
+            word = words[number]
+            signals[number, word.stage] = Signal(name, word.width, word.signed)
+            if not is_constant(word):
+                for stage in range(word.stage + 1, self.last[number] + 1):
+                    signals[number, stage] = Signal(names.take(f"{name}_s{stage}"), word.width, word.signed)
+        return signals
+
+    def _places(self) -> tuple[Place, ...]:
+        words = self.circuit.words
+        home: dict[int, tuple[str, int | None]] = {}
+        members: dict[tuple[str, int | None], list[int]] = {}
+        for number in sorted(self.last):
+            operation = words[number].operation
+            key = (words[number].layer, operation.port if isinstance(operation, Read) else None)
+            home[number] = key
+            members.setdefault(key, []).append(number)
+        imports: dict[tuple[str, int | None], set[Tap]] = {key: set() for key in members}
+        exports: dict[tuple[str, int | None], set[Tap]] = {key: set() for key in members}
+        for number, key in home.items():
+            for tap in self.read_by(number):
+                if home[tap[0]] != key:
+                    imports[key].add(tap)
+                    exports[home[tap[0]]].add(tap)
+        for port in range(len(self.circuit.outputs)):
+            for tap in self.results(port):
+                exports[home[tap[0]]].add(tap)
+        return tuple(
+            Place(
+                layer,
+                port,
+                tuple(sorted(numbers, key=lambda number: words[number].stage)),
+                tuple(sorted(imports[layer, port])),
+                tuple(sorted(exports[layer, port])),
+            )
+            for (layer, port), numbers in members.items()
+        )

@@ -1,0 +1,195 @@
+"""Opens a folder with a Verilog project: its network, its sources as they are now, and where each code can be seen."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hwgen.errors import ProjectError
+from hwgen.ir import Network, Value
+from hwgen.verify.project import (
+    NETWORK_FILE,
+    PROJECT_FILE,
+    Change,
+    FileChange,
+    _listed,
+    _network,
+    _project_document,
+)
+
+SIGNALS_FILE = "signals.json"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSignal:
+    """Where the code of a neuron stands.
+
+    Attributes:
+        instance: of the module, in the top.
+        name: of the wire or register within it.
+        stage: cycles after the input.
+        signed: how its bits are read.
+    """
+
+    instance: str
+    name: str
+    stage: int
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedPort:
+    """A port of the top module that carries all codes of a value, the first in the lowest bits."""
+
+    name: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RtlProject:
+    """A Verilog project, read once.
+
+    Attributes:
+        network: what it must compute.
+        top: name of its top module.
+        inputs, outputs: ports, in the network's order.
+        latency_cycles: what it says of itself.
+        files: Verilog by path; ``sources`` are the paths, in order.
+        signals: for each value of the network, where its codes are; None for a code that no output depends on.
+        changes: files that differ from what hwgen wrote.
+        sha256: of network and sources, as they are.
+    """
+
+    network: Network
+    top: str
+    inputs: tuple[SimulatedPort, ...]
+    outputs: tuple[SimulatedPort, ...]
+    latency_cycles: int
+    files: Mapping[str, bytes]
+    sources: tuple[str, ...]
+    signals: Mapping[str, tuple[CodeSignal | None, ...]]
+    changes: tuple[FileChange, ...]
+    sha256: str
+
+
+def project_target(directory: Path) -> str:
+    """What a project folder holds, "hls" or "rtl", so far as it can be told without reading it all.
+
+    Raises:
+        ProjectError: it is no hwgen project.
+    """
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise ProjectError(f"a project folder was expected at {str(directory)!r}, where there is no folder.")
+    path = directory / PROJECT_FILE
+    files = {PROJECT_FILE: path.read_bytes()} if path.is_file() else {}
+    return str(_project_document(files, str(directory)).get("target", "hls"))
+
+
+def open_rtl_project(directory: Path) -> RtlProject:
+    """Read a project folder that ``hwgen build --target rtl`` wrote.
+
+    Raises:
+        ProjectError: a file is missing or not what it should be.
+    """
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise ProjectError(f"a project folder was expected at {str(directory)!r}, where there is no folder.")
+    paths = {directory / PROJECT_FILE, directory / NETWORK_FILE, *_listed(directory)}
+    try:
+        files = {path.relative_to(directory).as_posix(): path.read_bytes() for path in paths if path.is_file()}
+    except OSError as error:
+        raise ProjectError(f"project {str(directory)!r}: a file cannot be read: {error}.") from error
+    return rtl_project_from_files(files, str(directory))
+
+
+def rtl_project_from_files(files: Mapping[str, bytes], where: str) -> RtlProject:
+    """A project from its files, read or never written; ``where`` is for error messages.
+
+    Raises:
+        ProjectError: as in ``open_rtl_project``.
+    """
+    document = _project_document(files, where)
+    if document.get("target") != "rtl":
+        raise ProjectError(f"project {where!r} holds no Verilog; build it with 'hwgen build --target rtl'.")
+    network = _network(files, where)
+    sources = tuple(document["sources"])
+    for source in sources:
+        if source not in files:
+            raise ProjectError(
+                f"project {where!r}: the source {source!r}, listed in {PROJECT_FILE}, is missing; build it again."
+            )
+    top, latency = document.get("top", network.name), document.get("latency_cycles")
+    if not isinstance(top, str) or not isinstance(latency, int) or latency < 0:
+        raise ProjectError(f"project {where!r}: {PROJECT_FILE} should name the top and latency_cycles; build it again.")
+    verilog = {path: content for path, content in sorted(files.items()) if path in sources or path.endswith(".vh")}
+    return RtlProject(
+        network=network,
+        top=top,
+        inputs=_ports(document, "inputs", "in", [source.value for source in network.inputs], where),
+        outputs=_ports(document, "outputs", "out", [network.value(name) for name in network.outputs], where),
+        latency_cycles=latency,
+        files=verilog,
+        sources=sources,
+        signals=_signals(files, network, where),
+        changes=_changes(document["files"], files),
+        sha256=_digest(files, verilog),
+    )
+
+
+def _ports(
+    document: dict[str, Any], side: str, prefix: str, values: list[Value], where: str
+) -> tuple[SimulatedPort, ...]:
+    described = document.get(side, [{"port": f"{prefix}_{value.name}", "value": value.name} for value in values])
+    damaged = ProjectError(
+        f"project {where!r}: the {side} that {PROJECT_FILE} names are not those of {NETWORK_FILE}; build it again."
+    )
+    if not isinstance(described, list) or len(described) != len(values):
+        raise damaged
+    ports = []
+    for entry, value in zip(described, values, strict=True):
+        bits = value.size * value.type.width
+        if not isinstance(entry, dict) or entry.get("value") != value.name or entry.get("bits", bits) != bits:
+            raise damaged
+        ports.append(SimulatedPort(str(entry.get("port")), value))
+    return tuple(ports)
+
+
+def _signals(files: Mapping[str, bytes], network: Network, where: str) -> dict[str, tuple[CodeSignal | None, ...]]:
+    if SIGNALS_FILE not in files:
+        return {}
+    try:
+        document = json.loads(files[SIGNALS_FILE])
+        signals = {name: tuple(_signal(entry) for entry in entries) for name, entries in document.items()}
+        values = network.values()
+        sizes = {name: values[name].size for name in signals}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ProjectError(f"project {where!r}: {SIGNALS_FILE} is damaged ({error}); build it again.") from error
+    if any(len(codes) != sizes[name] for name, codes in signals.items()):
+        raise ProjectError(f"project {where!r}: {SIGNALS_FILE} does not fit {NETWORK_FILE}; build it again.")
+    return signals
+
+
+def _signal(entry: dict[str, Any] | None) -> CodeSignal | None:
+    if entry is None:
+        return None
+    return CodeSignal(str(entry["instance"]), str(entry["signal"]), int(entry["stage"]), bool(entry["signed"]))
+
+
+def _changes(written: dict[str, str], files: Mapping[str, bytes]) -> tuple[FileChange, ...]:
+    found = []
+    for path, digest in sorted(written.items()):
+        if path not in files:
+            found.append(FileChange(path, Change.MISSING))
+        elif hashlib.sha256(files[path]).hexdigest() != digest:
+            found.append(FileChange(path, Change.EDITED))
+    return tuple(found)
+
+
+def _digest(files: Mapping[str, bytes], verilog: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for path, content in sorted({**verilog, NETWORK_FILE: files[NETWORK_FILE]}.items()):
+        digest.update(path.encode() + b"\0" + hashlib.sha256(content).digest())
+    return digest.hexdigest()
