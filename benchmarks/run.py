@@ -1,6 +1,7 @@
 """Every published figure, hwgen and its peers side by side: ``make bench``."""
 
 import argparse
+import io
 import json
 import os
 import platform
@@ -131,7 +132,7 @@ def write(found: dict[str, list[Figures]], shown: list[Table]) -> Path:
     RESULTS.mkdir(exist_ok=True)
     used = versions(found)
     (RESULTS / "speed.json").write_text(json.dumps({"versions": used, "figures": found}, indent=2) + "\n")
-    recorder = Console(width=120, record=True, file=open(os.devnull, "w"))
+    recorder = Console(width=120, record=True, file=io.StringIO())
     for table in shown:
         recorder.print(table)
     lines = "\n".join(line.rstrip() for line in recorder.export_text().splitlines())

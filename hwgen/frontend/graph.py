@@ -89,7 +89,7 @@ def _node(file: KerasFile, entry: LayerEntry) -> Node:
 def _pruned(file: KerasFile, name: str, weights: Weights) -> Node:
     """Apply the mask of a pruning wrapper to the stored kernel, which is where Keras applies it."""
     kernel, mask = weights.get("kernel"), weights.get("mask")
-    kept = {key: array for key, array in weights.items() if key != "mask"}
+    kept = {key: array for key, array in weights.items() if key not in ("mask", "threshold", "pruned")}
     if kernel is None:
         return Node(name, "", {}, (), kept)
     if mask is None or mask.shape != kernel.shape or not np.isin(mask, (0.0, 1.0)).all():

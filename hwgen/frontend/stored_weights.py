@@ -46,6 +46,7 @@ def read_weights(path: Path, file: h5py.File, architecture: Architecture, size: 
         numbered = [root[name] for name in names if "layer_names" not in root.attrs and name in root]
     if numbered:
         return reader.numbered_layers(reader.group(numbered[0], "its layers"), architecture)
+    reader.refuse_other_layers(root, architecture)
     return {entry.name: reader.named_layer(root, entry) for entry in architecture.layers}
 
 
@@ -85,17 +86,22 @@ class _Reader:
             )
         return array
 
+    def refuse_other_layers(self, root: Any, architecture: Architecture) -> None:
+        """Weights of layers that the architecture does not have are another model's."""
+        known = {entry.name for entry in architecture.layers}
+        with reading(f"{self.path}: the list of its layers"):
+            names = [_text(name) for name in _list_attribute(root, "layer_names", self.size)]
+            others = [n for n in names if n not in known and _list_attribute(root[n], "weight_names", self.size)]
+        if others:
+            raise _another_models(self.path, others[0])
+
     def named_layer(self, root: Any, entry: LayerEntry) -> Weights:
         """Keras 2: short names, from names such as ``fc1/kernel:0`` or ``conv/batch_normalization/gamma:0``."""
-        where = f"{self.path}: the weights of layer {entry.name!r}"
-        with reading(where):
+        with reading(f"{self.path}: the group of weights of layer {entry.name!r}"):
             if entry.name not in root:
                 return {}
             stored = root[entry.name]
-            names = [
-                n.decode() if isinstance(n, bytes) else str(n)
-                for n in _list_attribute(stored, "weight_names", self.size)
-            ]
+            names = [_text(name) for name in _list_attribute(stored, "weight_names", self.size)]
             datasets = {name: stored[name] for name in names}
         short = {name: name.rsplit("/", 1)[-1].split(":", 1)[0] for name in names}
         uses = Counter(short.values())
@@ -106,6 +112,13 @@ class _Reader:
             array = self.array(entry.name, key, dataset)
             if array is not None:
                 found[key] = array
+        known = _known_names(entry)
+        surplus = [name for name in found if known and name not in known]
+        if surplus:
+            raise ModelFileError(
+                f"{self.path}: layer {entry.name!r} has weight {surplus[0]!r}, but {', '.join(known)} were expected; "
+                f"are they another model's?"
+            )
         return found
 
     def numbered_layers(self, root: h5py.Group, architecture: Architecture) -> Mapping[str, Weights]:
@@ -120,12 +133,18 @@ class _Reader:
             snake = _snake_case(entry.class_name)
             key = snake if seen[snake] == 0 else f"{snake}_{seen[snake]}"
             seen[snake] += 1
-            group = groups.get(by_name.get(entry.name, key if noted.get(key) is None else ""))
+            chosen = by_name.get(entry.name, key if noted.get(key) is None else "")
+            group = groups.pop(chosen, None)
             found[entry.name] = {} if group is None else self.numbered_layer(entry, entry.name, group)
+        for name, group in groups.items():
+            with reading(f"{self.path}: the group of weights {name!r}"):
+                weighted = len(group.get("vars", ()))
+            if weighted:
+                raise _another_models(self.path, noted[name] or name)
         return found
 
     def numbered_layer(self, entry: LayerEntry, name: str, group: h5py.Group) -> Weights:
-        with reading(f"{self.path}: the weights of layer {name!r}"):
+        with reading(f"{self.path}: the group of weights of layer {name!r}"):
             inside = {key: group.get(key) for key in ("vars", "layer", "batchnorm")}
         arrays: dict[str, NDArray[np.float32]] = {}
         if entry.wrapped is not None and inside["layer"] is not None:  # a wrapper keeps its layer one level down
@@ -139,7 +158,7 @@ class _Reader:
     def variables(
         self, layer: str, order: list[str] | Callable[[int], list[str]], group: Any
     ) -> dict[str, NDArray[np.float32]]:
-        with reading(f"{self.path}: the weights of layer {layer!r}"):
+        with reading(f"{self.path}: the group of weights of layer {layer!r}"):
             stored = {} if group is None else {str(key): item for key, item in group.items()}
         numbers = sorted(int(key) for key in stored if key.isascii() and key.isdecimal())
         order = order(len(numbers)) if callable(order) else order
@@ -153,6 +172,16 @@ class _Reader:
             if array is not None:
                 found[name] = array
         return found
+
+
+def _another_models(path: Path, layer: str) -> ModelFileError:
+    return ModelFileError(
+        f"{path}: holds weights of {layer!r}, which is no layer of the architecture; are they another model's?"
+    )
+
+
+def _text(name: Any) -> str:
+    return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def _list_attribute(group: Any, key: str, size: int) -> list[Any]:
@@ -170,6 +199,15 @@ def _noted_name(group: h5py.Group, size: int) -> str | None:
     variables = group.get("vars")
     name = None if variables is None else attribute(variables, "name", size)
     return name.decode() if isinstance(name, bytes) else name if isinstance(name, str) else None
+
+
+def _known_names(entry: LayerEntry) -> list[str]:
+    """Every weight that a layer may have; none for layers that hwgen does not read."""
+    if entry.wrapped is not None:
+        inner = _known_names(entry.wrapped)
+        return [*inner, *_pruning_order(4)] if inner else []
+    normalization = _normalization_order(entry) if entry.class_name == "QConv2DBatchnorm" else []
+    return _variable_order(entry) + normalization
 
 
 def _pruning_order(count: int) -> list[str]:

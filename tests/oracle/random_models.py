@@ -246,7 +246,9 @@ class _Builder:
             self.add(keras.layers.Dropout(0.2), "Dropout")
 
     def pool(self, rank: int) -> None:
-        options: dict[str, Any] = {"padding": self.rng.choice(["same", "valid"])}
+        options: dict[str, Any] = {
+            "padding": self.rng.choice(["same", "valid"]) if min(self.shape[:-1]) > 1 else "same"
+        }
         if self.chance(0.4):
             options["strides"] = self.rng.randint(1, 3)
         layer = (keras.layers.MaxPooling1D, keras.layers.MaxPooling2D)[rank - 1]

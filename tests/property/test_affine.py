@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from oracle.surd import Number, compare, linear, maximum, round_half_even, surd
 
@@ -116,6 +116,9 @@ def test_the_first_code_that_reaches_a_threshold_is_the_first(function: Affine, 
 
 
 @given(functions(), st.integers(-(2**40), 2**40), fractions, st.booleans())
+# Both sides of the comparison are zero, the only equality that an irrational root allows.
+@example(Affine(Fraction(1), Fraction(-3), Fraction(2), Fraction(5)), 3, Fraction(5), True)
+@example(Affine(Fraction(1), Fraction(-3), Fraction(2), Fraction(5)), 3, Fraction(5), False)
 def test_reaching_is_the_order_of_exact_numbers(function: Affine, x: int, at: Fraction, strict: bool) -> None:
     order = compare(value(function, x), at)
     assert function.reaches(x, Threshold(at, strict)) == (order > 0 or (order == 0 and not strict))
