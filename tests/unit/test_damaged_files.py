@@ -3,7 +3,7 @@
 import copy
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -362,20 +362,41 @@ def test_a_file_cut_short_anywhere_is_refused(whole: Path, tmp_path: Path) -> No
             hwgen.load(path)
 
 
+def _with_hdf5_changed(whole: Path, tmp_path: Path, change: Callable[[bytearray], None]) -> Path:
+    """The same file with its HDF5 part changed; a zip's checksums are those of the change."""
+    path = tmp_path / f"changed{whole.suffix}"
+    if whole.suffix != ".keras":
+        content = bytearray(whole.read_bytes())
+        change(content)
+        path.write_bytes(content)
+        return path
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(path, "w") as target:
+        content = bytearray(source.read("model.weights.h5"))
+        change(content)
+        target.writestr("config.json", source.read("config.json"))
+        target.writestr("model.weights.h5", bytes(content))
+    return path
+
+
 def test_a_heap_of_strings_that_never_ends_is_refused(whole: Path, tmp_path: Path) -> None:
     """libhdf5 1.14 follows such a heap for ever."""
-    inside = whole.suffix == ".keras"
-    content = bytearray(zipfile.ZipFile(whole).read("model.weights.h5") if inside else whole.read_bytes())
-    first = content.index(b"GCOL") + 16
-    content[first : first + 16] = bytes(16)  # an object without a number or a length
-    path = tmp_path / f"endless{whole.suffix}"
-    if inside:
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("config.json", zipfile.ZipFile(whole).read("config.json"))
-            archive.writestr("model.weights.h5", bytes(content))
-    else:
-        path.write_bytes(content)
-    assert "has no end" in _refused(path)
+
+    def endless(content: bytearray) -> None:
+        first = content.index(b"GCOL") + 16
+        content[first : first + 16] = bytes(16)  # an object without a number or a length
+
+    assert "has no end" in _refused(_with_hdf5_changed(whole, tmp_path, endless))
+
+
+def test_a_string_longer_than_memory_is_refused(whole: Path, tmp_path: Path) -> None:
+    """libhdf5 1.14 makes room for it before it looks whether it is there."""
+
+    def long(content: bytearray) -> None:
+        heap = content.index(b"GCOL")
+        reference = content.index(heap.to_bytes(8, "little") + (1).to_bytes(4, "little"))
+        content[reference - 1] = 0xFF  # the highest byte of the length
+
+    assert "claims 42" in _refused(_with_hdf5_changed(whole, tmp_path, long))
 
 
 @pytest.mark.parametrize("seed", range(4))
