@@ -1,7 +1,7 @@
 """Compile seconds and samples per second of hls4ml's own C++ for the same file; prints JSON."""
 
+import io
 import json
-import os
 import sys
 import tempfile
 import time
@@ -26,29 +26,28 @@ def main(folder: Path) -> None:
     # hls4ml 1.3.0 takes any installed Keras 3 to mean a Keras 3 model; this one is tf-keras.
     keras.__version__ = version("tf-keras")
     x, y = np.load(folder / "x.npy"), np.load(folder / "y.npy")
-    with tempfile.TemporaryDirectory() as temporary, open(os.devnull, "w") as silence:
-        with redirect_stdout(silence), quiet():
-            model = stack.qkeras.utils.load_qmodel(str(folder / "model.h5"), compile=False)
-            config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vitis")
-            config["LayerName"]["x"]["Precision"]["result"] = INPUT_TYPE
-            wanted = {
-                "OutputDir": f"{temporary}/project",
-                "ProjectName": "myproject",
-                "Backend": "Vitis",
-                "Part": "xcvu13p-flga2577-2-e",
-                "ClockPeriod": 5,
-                "IOType": "io_parallel",
-                "HLSConfig": config,
-                "KerasModel": model,
-            }
-            converted = keras_v2_to_hls(wanted)
-            cpu, wall = cpu_seconds(), time.perf_counter()
-            converted.compile()
-            compile_cpu, compile_wall = cpu_seconds() - cpu, time.perf_counter() - wall
-            converted.predict(x[:10])
-            start = time.perf_counter()
-            values = converted.predict(x)
-            seconds = time.perf_counter() - start
+    with tempfile.TemporaryDirectory() as temporary, redirect_stdout(io.StringIO()), quiet():
+        model = stack.qkeras.utils.load_qmodel(str(folder / "model.h5"), compile=False)
+        config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vitis")
+        config["LayerName"]["x"]["Precision"]["result"] = INPUT_TYPE
+        wanted = {
+            "OutputDir": f"{temporary}/project",
+            "ProjectName": "myproject",
+            "Backend": "Vitis",
+            "Part": "xcvu13p-flga2577-2-e",
+            "ClockPeriod": 5,
+            "IOType": "io_parallel",
+            "HLSConfig": config,
+            "KerasModel": model,
+        }
+        converted = keras_v2_to_hls(wanted)
+        cpu, wall = cpu_seconds(), time.perf_counter()
+        converted.compile()
+        compile_cpu, compile_wall = cpu_seconds() - cpu, time.perf_counter() - wall
+        converted.predict(x[:10])
+        start = time.perf_counter()
+        values = converted.predict(x)
+        seconds = time.perf_counter() - start
     print(
         json.dumps(
             {

@@ -1,6 +1,7 @@
 """The network that is measured, made with QKeras and saved where every tool reads it."""
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ def save_network(folder: Path, seed: int = 1, samples: int = 20_000) -> None:
         return qkeras.quantized_bits(6, 0, alpha=1)
 
     model = keras.Sequential([keras.layers.InputLayer((SIZES[0],), name="x")])
-    for number, (inputs, outputs) in enumerate(zip(SIZES, SIZES[1:], strict=False), start=1):
+    for number, (inputs, outputs) in enumerate(pairwise(SIZES), start=1):
         last = number == len(SIZES) - 1
         layer = qkeras.QDense(
             outputs,

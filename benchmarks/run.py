@@ -1,6 +1,7 @@
 """Every published figure, hwgen and its peers side by side: ``make bench``."""
 
 import argparse
+import io
 import json
 import os
 import platform
@@ -36,20 +37,20 @@ def measure(script: str, *arguments: str) -> Figures:
 
 def plan(folder: Path) -> dict[str, tuple[str, ...]]:
     """What to measure: a name, and the command for it."""
-    rows: dict[str, tuple[str, ...]] = {"hwgen reference": ("measure_reference.py", str(folder))}
+    rows: dict[str, tuple[str, ...]] = {"NumPy reference": ("measure_reference.py", str(folder))}
     for compiler in ("g++", "clang++"):
         if shutil.which(compiler):
             for strategy in ("multipliers", "adders"):
-                name = f"hwgen csim, {strategy}, {compiler}"
+                name = f"C++ by hwgen, {strategy}, {compiler}"
                 rows[name] = ("measure_hwgen.py", str(folder), strategy, compiler, "fast")
-    rows["hwgen csim, multipliers, g++, original ap_types"] = (
+    rows["C++ by hwgen, multipliers, g++, original ap_types"] = (
         "measure_hwgen.py",
         str(folder),
         "multipliers",
         "g++",
         "pristine",
     )
-    rows["hls4ml csim (g++)"] = ("measure_hls4ml.py", str(folder))
+    rows["C++ by hls4ml, g++"] = ("measure_hls4ml.py", str(folder))
     return rows
 
 
@@ -86,7 +87,7 @@ def tables(found: dict[str, list[Figures]]) -> list[Table]:
     reference = Table(title="NumPy reference, 16-64-32-32-5, one core", title_justify="left", box=None)
     for heading in ("", "thousand samples/s"):
         reference.add_column(heading, justify="right" if heading else "left")
-    figures = found["hwgen reference"]
+    figures = found["NumPy reference"]
     reference.add_row("hwgen.reference", spread(figures, "samples_s", 1e-3, 0))
     reference.add_row("plain int64 matrix products", spread(figures, "plain_int64_samples_s", 1e-3, 0))
     csim = Table(title="C++ simulation, same network, one core", title_justify="left", box=None)
@@ -131,7 +132,7 @@ def write(found: dict[str, list[Figures]], shown: list[Table]) -> Path:
     RESULTS.mkdir(exist_ok=True)
     used = versions(found)
     (RESULTS / "speed.json").write_text(json.dumps({"versions": used, "figures": found}, indent=2) + "\n")
-    recorder = Console(width=120, record=True, file=open(os.devnull, "w"))
+    recorder = Console(width=120, record=True, file=io.StringIO())
     for table in shown:
         recorder.print(table)
     lines = "\n".join(line.rstrip() for line in recorder.export_text().splitlines())

@@ -8,8 +8,9 @@ import numpy as np
 
 from hwgen.errors import UnsupportedError
 from hwgen.fixed import FixedType, Overflow, Quantizer, Rounding
-from hwgen.frontend.parameters import bits_quantizer, exponent_of, is_power_of_two
-from hwgen.frontend.quantizer_config import (
+from hwgen.frontend.parameters import bits_quantizer
+from hwgen.frontend.quantized_tensor import exponent_of, is_power_of_two
+from hwgen.frontend.quantizer_types import (
     Alpha,
     Binary,
     PowerOfTwo,

@@ -1,20 +1,23 @@
 """Exact affine functions with one square root, channel by channel, and the step functions that they compose to.
 
-Batch normalization is ``(x - mean) * gamma / sqrt(variance + epsilon) + beta``: rational but for one square root. Whether
-such a value reaches a threshold is decided exactly, by comparing squares, so the integer thresholds of the composed step
-function are the true ones and not a rounding of them.
+Batch normalization is ``(x - mean) * gamma / sqrt(variance + epsilon) + beta``: rational but for one square root.
+Whether such a value reaches a threshold is decided exactly, by comparing squares, so the integer thresholds of the
+composed step function are the true ones and not a rounding of them.
 """
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import isqrt
+from math import ceil, floor, isqrt
 
 import numpy as np
 
+from hwgen.errors import UnsupportedError
 from hwgen.fixed import IntArray
 from hwgen.frontend.activations import RealStep, Threshold
 
 NEVER = 1 << 62  # a threshold that no code reaches
+_MOST_STEPS = 1 << 16
+_MOST_STEPS_OF_ALL = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +86,12 @@ def root_estimate(value: Fraction) -> Fraction:
 def first_reaching(function: Affine, threshold: Threshold) -> int:
     """The smallest integer x for which an ascending function reaches the threshold."""
     right = threshold.at - function.offset
-    if function.root != 1:
+    if not function.rational:
         right *= root_estimate(function.root)
     guess = (right - function.shift) / function.slope
-    x = -((-guess.numerator) // guess.denominator)
+    if function.rational:
+        return floor(guess) + 1 if threshold.strict else ceil(guess)
+    x = ceil(guess)
     while not function.reaches(x, threshold):
         x += 1
     while function.reaches(x - 1, threshold):
@@ -95,7 +100,7 @@ def first_reaching(function: Affine, threshold: Threshold) -> int:
 
 
 def integer_steps(
-    functions: list[Affine], step: RealStep, low: list[int], high: list[int]
+    functions: list[Affine], step: RealStep, low: list[int], high: list[int], where: str
 ) -> tuple[IntArray, IntArray]:
     """Compose affine functions of an integer code with a step function of a real number.
 
@@ -104,11 +109,22 @@ def integer_steps(
         step: what follows.
         low: lowest code of each channel.
         high: highest code of each channel.
+        where: the layer, for messages.
     Returns:
         Thresholds (channels, steps) and levels (channels, steps + 1) as ``hwgen.ir.StepFunction`` wants them; equal
         channels are reduced to one.
+    Raises:
+        UnsupportedError: more thresholds than a table of hardware could hold.
     """
-    rows = [_channel_steps(f, step, a, b) for f, a, b in zip(functions, low, high, strict=True)]
+    ends = [_reached(f, step, a, b) for f, a, b in zip(functions, low, high, strict=True)]
+    steps = [abs(last - first) for first, last in ends]
+    if max(steps) > _MOST_STEPS or sum(steps) > _MOST_STEPS_OF_ALL:
+        raise UnsupportedError(
+            f"{where}: scale, batch norm and quantizer together make {max(steps)} steps in one channel, {sum(steps)} "
+            f"in all; hwgen builds at most {_MOST_STEPS} in a channel and {_MOST_STEPS_OF_ALL} in a layer: quantize to "
+            f"fewer bits, or make the scale a power of two (alpha=1 or 'auto_po2')."
+        )
+    rows = [_channel_steps(f, step, *reached) for f, reached in zip(functions, ends, strict=True)]
     width = max(len(thresholds) for thresholds, _ in rows)
     thresholds = np.full((len(rows), width), NEVER, dtype=np.int64)
     levels = np.empty((len(rows), width + 1), dtype=np.int64)
@@ -121,11 +137,14 @@ def integer_steps(
     return thresholds, levels
 
 
-def _channel_steps(function: Affine, step: RealStep, low: int, high: int) -> tuple[list[int], list[int]]:
-    """Only the thresholds that codes from low to high can cross."""
-    if function.slope == 0:
-        return [], [step.level(_passed(function, step, 0))]
-    at_low, at_high = _passed(function, step, low), _passed(function, step, high)
+def _reached(function: Affine, step: RealStep, low: int, high: int) -> tuple[int, int]:
+    """How many thresholds the values at both ends have reached."""
+    first = _passed(function, step, low)
+    return first, first if function.slope == 0 else _passed(function, step, high)
+
+
+def _channel_steps(function: Affine, step: RealStep, at_low: int, at_high: int) -> tuple[list[int], list[int]]:
+    """Only the thresholds that codes between the ends can cross."""
     if at_low <= at_high:
         thresholds = [first_reaching(function, step.threshold(k)) for k in range(at_low, at_high)]
         return thresholds, [step.level(k) for k in range(at_low, at_high + 1)]

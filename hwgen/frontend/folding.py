@@ -4,20 +4,21 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwgen.errors import UnsupportedError
-from hwgen.fixed import IntArray, Overflow
-from hwgen.frontend.affine import root_estimate
+from hwgen.fixed import IntArray
+from hwgen.frontend.activations import Threshold
+from hwgen.frontend.affine import Affine, rational_root, root_estimate
 from hwgen.frontend.graph import Node
 from hwgen.frontend.parameters import (
-    QuantizedTensor,
     bits_quantizer,
     parameter_values,
     quantize_parameter,
+    scaled_parameter,
     trainable,
 )
-from hwgen.frontend.quantizer_config import QuantizedBits, QuantizerConfig
+from hwgen.frontend.quantized_tensor import Float32, QuantizedTensor
+from hwgen.frontend.quantizer_types import QuantizedBits, QuantizerConfig
 from hwgen.frontend.specs import BatchNormSpec, ConvSpec
 
 # gamma, beta, mean, variance + epsilon
@@ -25,6 +26,7 @@ Parameters = tuple[Fraction, Fraction, Fraction, Fraction]
 
 # float32 folds with a reciprocal square root and two products: a few units in the last place.
 _FLOAT32_FOLD_ERROR = 2.0**-21
+_FLOAT64_ERROR = 2.0**-40  # many times what a product and a sum round: closer values are decided exactly
 
 
 def batch_norm_parameters(node: Node, spec: BatchNormSpec, channels: int) -> tuple[list[Parameters], list[str]]:
@@ -64,51 +66,48 @@ def batch_norm_parameters(node: Node, spec: BatchNormSpec, channels: int) -> tup
 
 
 def fold_batch_norm(
-    node: Node, spec: ConvSpec, shape: tuple[int, ...]
+    node: Node, spec: ConvSpec, norm: BatchNormSpec, shape: tuple[int, ...]
 ) -> tuple[QuantizedTensor, tuple[Fraction, ...], list[str]]:
-    """Kernel and bias of a convolution with batch norm folded in, then quantized: q(W·g), q((b − mean)·g + beta).
+    """Kernel and bias of a convolution with batch norm folded in, then quantized: q(W·g), q((b - mean)·g + beta).
 
     ``g = gamma / sqrt(variance + epsilon)`` is exact here; weights that float32's own folding may round otherwise are
     counted in the remarks.
 
+    Args:
+        shape: the kernel's, output channels last.
     Returns:
         The kernel, the bias of each channel, and remarks.
     """
-    assert spec.batch_norm is not None
-    assert spec.bias is not None
     where = f"layer {node.name!r} ({node.class_name})"
     channels = shape[-1]
-    parameters, remarks = batch_norm_parameters(node, spec.batch_norm, channels)
-    weights = node.weights.get("kernel")
-    if weights is None or weights.shape != shape:
-        found = "none" if weights is None else f"shape {weights.shape}"
-        raise UnsupportedError(f"{where}: needs a kernel of shape {shape}, the file holds {found}.")
-    bias = [Fraction(0)] * channels
-    if spec.use_bias:
-        stored = node.weights.get("bias")
-        if stored is None or stored.shape != (channels,):
-            raise UnsupportedError(f"{where}: needs a bias of shape ({channels},).")
-        bias = [Fraction(b) for b in stored.tolist()]
+    if norm.axis not in (-1, len(shape) - 1):
+        raise UnsupportedError(f"{where}: axis={norm.axis} is not the last axis.")
+    assert spec.bias is not None  # the parser asks for one
+    parameters, remarks = batch_norm_parameters(node, norm, channels)
+    roots = [p[3] for p in parameters]
+    weights = _stored(node, "kernel", shape, where)
+    bias = _stored(node, "bias", (channels,), where) if spec.use_bias else np.zeros(channels, dtype=np.float32)
     kernel, remark = _quantize_folded(
-        weights,
-        [p[0] for p in parameters],
-        [Fraction(0)] * channels,
-        [p[3] for p in parameters],
-        trainable(spec.kernel),
-        f"{where}, kernel",
+        weights, [p[0] for p in parameters], [Fraction(0)] * channels, roots, trainable(spec.kernel), f"{where}, kernel"
     )
     remarks += [f"kernel: {remark}"] if remark else []
-    shifts = np.ones((channels,), dtype=np.float32)
-    slopes = [gamma * (b - mean) for (gamma, _, mean, _), b in zip(parameters, bias, strict=True)]
-    folded, remark = _quantize_folded(
-        shifts, slopes, [p[1] for p in parameters], [p[3] for p in parameters], spec.bias, f"{where}, bias"
-    )
+    slopes = [gamma * (Fraction(b) - mean) for (gamma, _, mean, _), b in zip(parameters, bias.tolist(), strict=True)]
+    ones = np.ones(channels, dtype=np.float32)
+    folded, remark = _quantize_folded(ones, slopes, [p[1] for p in parameters], roots, spec.bias, f"{where}, bias")
     remarks += [f"bias: {remark}"] if remark else []
     return kernel, tuple(folded.values()), remarks
 
 
+def _stored(node: Node, name: str, shape: tuple[int, ...], where: str) -> Float32:
+    weights = node.weights.get(name)
+    if weights is None or weights.shape != shape:
+        found = "none" if weights is None else f"shape {weights.shape}"
+        raise UnsupportedError(f"{where}: needs a {name} of shape {shape}, the file holds {found}.")
+    return weights
+
+
 def _quantize_folded(
-    weights: NDArray[np.float32],
+    weights: Float32,
     slope: Sequence[Fraction],
     offset: Sequence[Fraction],
     root: Sequence[Fraction],
@@ -117,46 +116,43 @@ def _quantize_folded(
 ) -> tuple[QuantizedTensor, str | None]:
     """Quantize ``weights * slope / sqrt(root) + offset``, channels last."""
     inverse = np.array([float(s / root_estimate(r)) for s, r in zip(slope, root, strict=True)])
-    folded = weights.astype(np.float64) * inverse + np.array([float(o) for o in offset])
-    quantizer = (
-        bits_quantizer(config) if isinstance(config, QuantizedBits) and not isinstance(config.alpha, str) else None
-    )
+    shift = np.array([float(o) for o in offset])
+    product = weights.astype(np.float64) * inverse
+    folded = product + shift
+    if np.abs(folded).max(initial=0) > np.finfo(np.float32).max:
+        raise UnsupportedError(f"{where}: with the batch norm folded in, it overflows float32; train again.")
+    with np.errstate(under="ignore"):
+        folded32 = folded.astype(np.float32)
+    quantizer = None
+    if isinstance(config, QuantizedBits) and not isinstance(config.alpha, str):
+        quantizer = bits_quantizer(config)
     if quantizer is None or not isinstance(config, QuantizedBits):
-        tensor = quantize_parameter(folded.astype(np.float32), config, where)
+        tensor = quantize_parameter(folded32, config, where)
         return tensor, tensor.remark or "folded and scaled in float32, whose last bit depends on the machine"
-    scaled = np.ldexp(folded, quantizer.type.fraction)
+    fraction = quantizer.type.fraction
+    scaled = np.ldexp(folded, fraction)
+    terms = np.ldexp(np.abs(product) + np.abs(shift), fraction)  # what float64 and float32 round relative to
     distance = np.abs(np.abs(scaled - np.floor(scaled)) - 0.5)
     code = np.rint(scaled)
-    scale = np.maximum(1.0, np.abs(scaled))
     inside = np.abs(scaled) <= 2.0 ** (quantizer.type.width + 1)
-    for index in np.argwhere(inside & (distance < 1e-9 * scale)):
+    for index in np.argwhere(inside & (distance < 1e-9 + _FLOAT64_ERROR * terms)):
         position = tuple(int(i) for i in index)
         channel = position[-1]
         code[position] = _round_exactly(
-            Fraction(float(weights[position])) * slope[channel] * Fraction(2) ** quantizer.type.fraction,
+            Fraction(float(weights[position])) * slope[channel] * Fraction(2) ** fraction,
             root[channel],
-            offset[channel] * Fraction(2) ** quantizer.type.fraction,
+            offset[channel] * Fraction(2) ** fraction,
         )
     clipped: IntArray = np.clip(code, quantizer.low, quantizer.high).astype(np.int64)
-    assert quantizer.overflow in (Overflow.SAT, Overflow.SAT_SYM)
-    error = _FLOAT32_FOLD_ERROR * (
-        np.abs(np.ldexp(weights.astype(np.float64) * inverse, quantizer.type.fraction)) + scale
-    )
-    unsure = int((inside & (distance < error)).sum())
-    # The grid itself is float32's: hand the quantizer values that lie on it, for its scale and its remark.
-    on_grid = np.ldexp(clipped.astype(np.float64), -quantizer.type.fraction).astype(np.float32)
-    tensor = quantize_parameter(on_grid, config, where)
-    remark = (
-        f"{unsure} of {code.size} lie so near a tie that float32 may round them otherwise" if unsure else tensor.remark
-    )
-    return tensor, remark
+    unsure = int((inside & (distance < _FLOAT32_FOLD_ERROR * np.maximum(1.0, terms))).sum())
+    tensor = scaled_parameter(folded32, clipped, fraction, config.alpha, where)
+    if unsure:
+        return tensor, f"{unsure} of {code.size} lie so near a tie that float32 may round them otherwise"
+    return tensor, tensor.remark
 
 
 def _round_exactly(slope: Fraction, root: Fraction, offset: Fraction) -> int:
     """Round half to even of ``slope / sqrt(root) + offset``, decided by exact comparison."""
-    from hwgen.frontend.activations import Threshold
-    from hwgen.frontend.affine import Affine, rational_root
-
     rational = rational_root(root)
     function = (
         Affine.linear(Fraction(0), slope / rational + offset) if rational else Affine(Fraction(0), slope, root, offset)

@@ -1,14 +1,16 @@
 """The layer graph of a Keras model: nodes in topological order, wrappers removed, one way of saying each thing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwgen.errors import ModelFileError, UnsupportedError
-from hwgen.frontend.files import Config, KerasFile, Weights, layer_entries
+from hwgen.frontend.architecture import PRUNING_WRAPPER, Architecture, Config, LayerEntry
+from hwgen.frontend.files import KerasFile
+from hwgen.frontend.stored_weights import Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A model: nodes in topological order, and which of them it ends in."""
+    """A model: nodes in topological order, inputs in the order of the model's arguments, and which nodes it ends in."""
 
     name: str
     nodes: tuple[Node, ...]
@@ -45,156 +47,141 @@ class Graph:
         return next(node for node in self.nodes if node.name == name)
 
 
-_FUNCTIONAL = ("Functional", "Model")
-
-
 def read_graph(file: KerasFile) -> Graph:
     """Order a model's layers and connect them.
 
     Raises:
         ModelFileError: the architecture contradicts itself.
-        UnsupportedError: the model is neither Sequential nor Functional, or uses a layer in more than one place.
+        UnsupportedError: a layer is used in more than one place, or is called with arguments that would be ignored.
     """
-    config = file.config
-    class_name = _class_name(config)
-    if class_name not in ("Sequential", *_FUNCTIONAL):
-        raise UnsupportedError(
-            f"{file.path}: the model is a {class_name!r}; hwgen reads Sequential and Functional models: "
-            f"a subclassed model stores Python code, not an architecture."
-        )
-    entries = layer_entries(config)
-    if not entries:
-        raise ModelFileError(f"{file.path}: the model has no layers.")
-    inner = config["config"] if isinstance(config["config"], dict) else {}
-    if class_name == "Sequential":
-        nodes, outputs = _sequential(file, entries)
-    else:
-        nodes, outputs = _functional(file, entries, inner)
-    ordered = _topological(file, nodes)
-    consumers: dict[str, list[str]] = {node.name: [] for node in ordered}
-    for node in ordered:
+    architecture = file.architecture
+    nodes = [_node(file, entry) for entry in architecture.layers]
+    outputs = list(architecture.outputs)
+    if architecture.sequential:
+        nodes = _in_sequence(file, nodes)
+        outputs = [nodes[-1].name]
+    nodes = _topological(file, nodes, architecture)
+    nodes, outputs = _stripped_names(nodes, outputs, architecture)
+    consumers: dict[str, list[str]] = {node.name: [] for node in nodes}
+    for node in nodes:
         for source in node.inputs:
             consumers[source].append(node.name)
     frozen = {name: tuple(users) for name, users in consumers.items()}
-    return Graph(str(inner.get("name", class_name.lower())), tuple(ordered), outputs, frozen)
+    return Graph(architecture.name, tuple(nodes), tuple(outputs), frozen)
 
 
-def _class_name(entry: Config) -> str:
-    return str(entry["class_name"]).rsplit(">", 1)[-1]
+def _node(file: KerasFile, entry: LayerEntry) -> Node:
+    if len(entry.calls) > 1:
+        raise UnsupportedError(
+            f"layer {entry.name!r}: is used {len(entry.calls)} times in the model; "
+            f"hwgen needs one layer for each use (shared layers are not supported)."
+        )
+    inputs = tuple(_sources(entry.name, entry.calls[0])) if entry.calls else ()
+    weights = file.weights.get(entry.name, {})
+    if entry.wrapped is None:
+        return Node(entry.name, entry.class_name, entry.config, inputs, weights)
+    inner = entry.wrapped
+    if inner.class_name == PRUNING_WRAPPER:
+        raise UnsupportedError(f"layer {entry.name!r}: a {PRUNING_WRAPPER} in another one is not supported; strip it.")
+    return replace(_pruned(file, entry.name, weights), class_name=inner.class_name, config=inner.config, inputs=inputs)
 
 
-def _layer_name(entry: Config) -> str:
-    config = entry.get("config")
-    name = entry.get("name") or (config.get("name") if isinstance(config, dict) else None)
-    if not isinstance(config, dict) or not isinstance(name, str):
-        raise ModelFileError(f"a layer of class {entry.get('class_name')!r} has no configuration or no name.")
-    return name
+def _pruned(file: KerasFile, name: str, weights: Weights) -> Node:
+    """Apply the mask of a pruning wrapper to the stored kernel, which is where Keras applies it."""
+    kernel, mask = weights.get("kernel"), weights.get("mask")
+    kept = {key: array for key, array in weights.items() if key not in ("mask", "threshold", "pruned")}
+    if kernel is None:
+        return Node(name, "", {}, (), kept)
+    if mask is None or mask.shape != kernel.shape or not np.isin(mask, (0.0, 1.0)).all():
+        found = "none" if mask is None else f"one of shape {mask.shape}, {mask.min():g} to {mask.max():g}"
+        raise ModelFileError(
+            f"{file.path}: layer {name!r} is wrapped for pruning, so a mask of zeros and ones of its kernel's shape "
+            f"{kernel.shape} was expected, got {found}; strip the wrapper (strip_pruning) and save again."
+        )
+    kept["kernel"] = np.where(mask == 0, np.float32(0), kernel)
+    return Node(name, "", {}, (), kept, int((mask == 0).sum()))
 
 
-def _node(file: KerasFile, entry: Config, inputs: tuple[str, ...]) -> Node:
-    name, class_name, config = _layer_name(entry), _class_name(entry), entry["config"]
-    weights = dict(file.weights.get(name, {}))
-    if class_name != "PruneLowMagnitude":
-        return Node(name, class_name, config, inputs, weights)
-    wrapped = config.get("layer")
-    if not isinstance(wrapped, dict):
-        raise ModelFileError(f"layer {name!r}: a PruneLowMagnitude wrapper without the layer that it wraps.")
-    masked = 0
-    mask: NDArray[Any] | None = weights.pop("mask", None)
-    kernel = weights.get("kernel")
-    if mask is not None and kernel is not None:
-        if mask.shape != kernel.shape:
-            raise ModelFileError(f"layer {name!r}: its pruning mask has shape {mask.shape}, its kernel {kernel.shape}.")
-        masked = int((mask == 0).sum())
-        weights["kernel"] = np.where(mask == 0, np.float32(0), kernel).astype(np.float32)
-    inner = _node(file, {**wrapped, "name": wrapped["config"].get("name", name)}, inputs)
-    return Node(name, inner.class_name, inner.config, inputs, weights, masked)
-
-
-def _sequential(file: KerasFile, entries: list[Config]) -> tuple[list[Node], tuple[str, ...]]:
-    nodes: list[Node] = []
-    previous: str | None = None
-    if _class_name(entries[0]) != "InputLayer":
-        shape = _first_shape(file, entries[0])
-        nodes.append(Node("input", "InputLayer", {"name": "input", "batch_input_shape": shape}, (), {}))
-        previous = "input"
-    for entry in entries:
-        node = _node(file, entry, () if previous is None else (previous,))
-        nodes.append(node)
-        previous = node.name
-    return nodes, (nodes[-1].name,)
-
-
-def _first_shape(file: KerasFile, entry: Config) -> list[int | None]:
-    for holder in (entry["config"], entry["config"].get("layer", {}).get("config", {}), file.config["config"]):
-        if isinstance(holder, dict):
-            for key in ("batch_input_shape", "batch_shape", "build_input_shape"):
-                if holder.get(key):
-                    return list(holder[key])
-    raise ModelFileError(
-        f"{file.path}: the model states no input shape, so it was saved before it was built; "
-        f"call the model once, or give its first layer an input_shape, and save again."
-    )
-
-
-def _functional(file: KerasFile, entries: list[Config], inner: Config) -> tuple[list[Node], tuple[str, ...]]:
-    nodes = []
-    for entry in entries:
-        inbound = entry.get("inbound_nodes") or []
-        if len(inbound) > 1:
-            raise UnsupportedError(
-                f"layer {_layer_name(entry)!r}: is used {len(inbound)} times in the model; "
-                f"hwgen needs one layer for each use (shared layers are not supported)."
+def _in_sequence(file: KerasFile, nodes: list[Node]) -> list[Node]:
+    """Each layer reads the one before; the input's layer is added where the file leaves it out."""
+    if nodes[0].class_name != "InputLayer":
+        shape = file.architecture.input_shape
+        if shape is None:
+            raise ModelFileError(
+                f"{file.path}: the model states no input shape, so it was saved before it was built; "
+                f"call the model once, or give its first layer an input_shape, and save again."
             )
-        nodes.append(_node(file, entry, tuple(_sources(_layer_name(entry), inbound[0])) if inbound else ()))
-    ends = inner.get("output_layers")
-    if not ends:
-        raise ModelFileError(f"{file.path}: the architecture names no output layers.")
-    outputs = [ends] if isinstance(ends[0], str) else list(ends.values()) if isinstance(ends, dict) else ends
-    return nodes, tuple(str(end[0]) for end in outputs)
+        name, used = f"{nodes[0].name}_input", {node.name for node in nodes}  # as Keras calls it
+        while name in used:
+            name += "_"
+        nodes = [Node(name, "InputLayer", {"name": name, "batch_input_shape": shape}, (), {}), *nodes]
+    return [nodes[0], *(replace(node, inputs=(before.name,)) for before, node in pairwise(nodes))]
 
 
-def _sources(layer: str, inbound: Any) -> list[str]:
+def _sources(layer: str, call: Any) -> list[str]:
     """Names of the layers that one call reads: Keras 2 lists tuples, Keras 3 holds tensors in args and kwargs."""
-    if isinstance(inbound, dict):
-        found: list[str] = []
-        _collect_history((inbound.get("args"), inbound.get("kwargs")), found)
-        return found
-    if isinstance(inbound, list):
-        if inbound and isinstance(inbound[0], str):  # a single tuple, not wrapped in a list
-            return [inbound[0]]
-        extra = [item for item in inbound if len(item) > 3 and item[3]]
-        if extra:
+    if isinstance(call, dict):
+        arguments, options = call.get("args"), call.get("kwargs")
+        if isinstance(arguments, list) and isinstance(options, dict):
+            tensors = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], list) else arguments
+            _refuse_call_options(layer, options)
+            return [_history(layer, tensor) for tensor in tensors]
+    elif isinstance(call, list):
+        found = []
+        for item in [call] if call and isinstance(call[0], str) else call:  # one tuple, or a list of them
+            if not isinstance(item, list) or len(item) < 3 or not isinstance(item[0], str):
+                break
+            options = item[3] if len(item) > 3 else {}
+            _refuse_call_options(layer, options if isinstance(options, dict) else {"arguments": options})
+            found.append(_first_output(layer, item[0], item[1:3]))
+        else:
+            return found
+    raise ModelFileError(f"layer {layer!r}: its connections are in no form that hwgen knows: {str(call)[:120]}.")
+
+
+def _refuse_call_options(layer: str, options: Config) -> None:
+    for key, value in options.items():
+        if value is not None and not (key == "training" and value is False):
             raise UnsupportedError(
-                f"layer {layer!r}: is called with extra arguments {extra[0][3]}, which hwgen ignores not."
+                f"layer {layer!r}: is called with {key}={str(value)[:80]}, which hwgen does not honour; "
+                f"build the model without it."
             )
-        return [str(item[0]) for item in inbound]
-    raise ModelFileError(f"layer {layer!r}: its connections are in no form that hwgen knows.")
 
 
-def _collect_history(item: Any, found: list[str]) -> None:
-    if isinstance(item, dict):
-        if item.get("class_name") == "__keras_tensor__":
-            found.append(str(item["config"]["keras_history"][0]))
-            return
-        for value in item.values():
-            _collect_history(value, found)
-    elif isinstance(item, (list, tuple)):
-        for value in item:
-            _collect_history(value, found)
+def _history(layer: str, tensor: Any) -> str:
+    config = tensor.get("config") if isinstance(tensor, dict) else None
+    history = config.get("keras_history") if isinstance(config, dict) else None
+    if not isinstance(history, list) or len(history) != 3 or not isinstance(history[0], str):
+        raise UnsupportedError(
+            f"layer {layer!r}: is called with {str(tensor)[:80]}; only outputs of layers are supported as arguments."
+        )
+    return _first_output(layer, history[0], history[1:])
 
 
-def _topological(file: KerasFile, nodes: list[Node]) -> list[Node]:
-    known = {node.name for node in nodes}
-    if len(known) != len(nodes):
-        raise ModelFileError(f"{file.path}: two layers have the same name.")
+def _first_output(layer: str, source: str, place: list[Any]) -> str:
+    if place != [0, 0]:
+        raise UnsupportedError(
+            f"layer {layer!r}: reads call {place[0]}, output {place[1]} of {source!r}; hwgen supports layers that are "
+            f"used once and return one tensor."
+        )
+    return source
+
+
+def _topological(file: KerasFile, nodes: list[Node], architecture: Architecture) -> list[Node]:
+    known = {node.name: node for node in nodes}
     for node in nodes:
         missing = [name for name in node.inputs if name not in known]
         if missing:
-            raise ModelFileError(f"layer {node.name!r}: reads {missing[0]!r}, which is no layer of the model.")
+            raise ModelFileError(
+                f"{file.path}: layer {node.name!r} reads {missing[0]!r}, which is no layer of the model."
+            )
+        if bool(node.inputs) == (node.class_name == "InputLayer"):
+            reads = "reads another layer, but is an input" if node.inputs else "reads nothing, and is no input"
+            raise ModelFileError(f"{file.path}: layer {node.name!r} {reads}.")
+    order = {name: position for position, name in enumerate(architecture.inputs)}
+    waiting = sorted(nodes, key=lambda node: order.get(node.name, len(order)))
     ordered: list[Node] = []
     done: set[str] = set()
-    waiting = list(nodes)
     while waiting:
         ready = [node for node in waiting if all(name in done for name in node.inputs)]
         if not ready:
@@ -203,3 +190,17 @@ def _topological(file: KerasFile, nodes: list[Node]) -> list[Node]:
         done.update(node.name for node in ready)
         waiting = [node for node in waiting if node.name not in done]
     return ordered
+
+
+def _stripped_names(nodes: list[Node], outputs: list[str], architecture: Architecture) -> tuple[list[Node], list[str]]:
+    """Call a layer in a pruning wrapper by its own name, as ``strip_pruning`` would, where that name is free."""
+    used = {node.name for node in nodes}
+    names = {name: name for name in used}
+    for entry in architecture.layers:
+        if entry.wrapped is not None and entry.wrapped.name not in used:
+            names[entry.name] = entry.wrapped.name
+            used.add(entry.wrapped.name)
+    renamed = [
+        replace(node, name=names[node.name], inputs=tuple(names[source] for source in node.inputs)) for node in nodes
+    ]
+    return renamed, [names[name] for name in outputs]

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from hwgen.errors import HwgenError, InputError, ModelFileError
+from hwgen.errors import HwgenError, InputError
 from hwgen.fixed import FixedType, Quantizer, parse_quantizer
 from hwgen.frontend.files import read_keras_file
 from hwgen.frontend.graph import Graph, read_graph
+from hwgen.frontend.layer_config import parse_layer
 from hwgen.frontend.lower import InputTypes, Lowering
-from hwgen.frontend.specs import InputSpec, Spec, parse_layer
+from hwgen.frontend.masks_file import find_masks, read_masks
+from hwgen.frontend.specs import InputSpec, Spec
+from hwgen.frontend.weighted_layers import Masks
 from hwgen.ir import Network
 
 InputType = str | FixedType | Quantizer | Mapping[str, str | FixedType | Quantizer] | None
@@ -28,70 +29,60 @@ def load_network(
     Args:
         path: ``.h5``, ``.keras``, or ``.json`` with ``weights``.
         weights: ``.h5`` with the weights of a ``.json`` architecture.
-        input_type: what numbers the model takes, as ``"fixed<8,3>"``; for several inputs a mapping by name. Needed where
-            the model does not start with a QActivation.
+        input_type: what numbers the model takes, as ``"fixed<8,3>"``; for several inputs a mapping by name, or
+            ``"name=TYPE;name=TYPE"``. Needed where the model does not start with a QActivation.
         masks: pruning masks that act after the quantizers; ``masks.npz`` beside the model is found by itself.
     Raises:
         ModelFileError: the file is no readable Keras model.
         UnsupportedError: a layer, quantizer or option is not computed exactly.
-        InputError: no input type, or one that cannot be read.
+        InputError: no input type, or one that cannot be read; masks that are not this model's.
     """
-    path = Path(path)
-    graph = read_graph(read_keras_file(path, None if weights is None else Path(weights)))
+    graph = _graph(path, weights)
     specs = {node.name: parse_layer(node) for node in graph.nodes}
-    found = _find_masks(path, masks)
-    lowering = Lowering(graph, specs, _read_masks(found, graph))
-    if found is not None:
-        lowering.notes.append(f"pruning masks of {found.name} act after the quantizers.")
-    return lowering.run(_input_types(graph, specs, input_type))
+    found = find_masks(Path(path), masks)
+    lowering = Lowering(graph, specs, _input_types(graph, input_type), read_masks(found, graph))
+    lowering.builder.notes.extend(_masks_note(found))
+    return lowering.run()
 
 
-def _find_masks(path: Path, masks: str | Path | None) -> Path | None:
-    if masks is not None:
-        given = Path(masks)
-        if not given.is_file():
-            raise InputError(f"{given}: no such file of masks.")
-        return given
-    beside = path.parent / "masks.npz"
-    return beside if beside.is_file() else None
+def _graph(path: str | Path, weights: str | Path | None) -> Graph:
+    return read_graph(read_keras_file(Path(path), None if weights is None else Path(weights)))
 
 
-def _read_masks(path: Path | None, graph: Graph) -> Mapping[str, np.ndarray]:
-    if path is None:
-        return {}
-    try:
-        with np.load(path) as archive:
-            masks = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, KeyError) as error:
-        raise ModelFileError(f"{path}: no readable masks ({error}); remove it or train again.") from error
-    layers = {node.name for node in graph.nodes}
-    for name, mask in masks.items():
-        if name not in layers:
-            raise InputError(
-                f"{path}: holds a mask for {name!r}, which is no layer of the model; is it another model's?"
-            )
-        if mask.dtype != np.bool_:
-            raise InputError(f"{path}: the mask of {name!r} is {mask.dtype}; true (kept) and false were expected.")
-    return masks
+def _masks_note(found: Path | None) -> list[str]:
+    return [] if found is None else [f"pruning masks of {found.name} act after the quantizers."]
 
 
-def _input_types(graph: Graph, specs: Mapping[str, Spec], given: InputType) -> InputTypes:
-    names = [name for name, spec in specs.items() if isinstance(spec, InputSpec)]
+def _input_types(graph: Graph, given: InputType) -> InputTypes:
+    names = [node.name for node in graph.nodes if node.class_name == "InputLayer"]
     if given is None:
         return {}
     if isinstance(given, str) and "=" in given:
-        given = dict(_named_type(part) for part in given.split(";"))
+        given = _named_types(given)
     if not isinstance(given, Mapping):
         given = dict.fromkeys(names, given)
     for name in given:
         if name not in names:
             raise InputError(f"input type for {name!r}: the model's inputs are {', '.join(names)}.")
-    return {name: parse_quantizer(kind) if isinstance(kind, str) else kind for name, kind in given.items()}
+    return {name: _parsed(name, kind) for name, kind in given.items()}
 
 
-def _named_type(text: str) -> tuple[str, str]:
-    name, _, kind = text.partition("=")
-    return name.strip(), kind.strip()
+def _named_types(text: str) -> Mapping[str, str]:
+    types: dict[str, str] = {}
+    for part in text.split(";"):
+        name, equals, kind = (piece.strip() for piece in part.partition("="))
+        if not equals or not name or name in types:
+            raise InputError(f"input types are written 'name=TYPE;name=TYPE', each name once; got {text!r}.")
+        types[name] = kind
+    return types
+
+
+def _parsed(name: str, kind: object) -> FixedType | Quantizer:
+    if isinstance(kind, str):
+        return parse_quantizer(kind)
+    if not isinstance(kind, FixedType | Quantizer):
+        raise InputError(f"input type for {name!r}: text such as 'fixed<8,3>' or a FixedType is needed, got {kind!r}.")
+    return kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +96,24 @@ class LayerSummary:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What ``hwgen inspect`` shows: the network, or every reason why there is none."""
+    """What ``hwgen inspect`` shows: the network, or every reason why there is none.
+
+    Attributes:
+        path: of the model.
+        layers: every Keras layer, in the order in which data passes; a layer behind a refused one is judged by its
+            options alone.
+        network: None where anything is refused.
+        problem: what is refused of the model as a whole, such as masks of another model.
+    """
 
     path: Path
     layers: tuple[LayerSummary, ...]
     network: Network | None
     problem: str | None
+
+
+# Stands in for an input type that is missing, so that the layers behind the input are judged too.
+_ANY_TYPE = FixedType(signed=True, width=8, fraction=7)
 
 
 def inspect_model(
@@ -120,20 +123,49 @@ def inspect_model(
 
     Raises:
         ModelFileError: the file is no readable Keras model.
+        UnsupportedError: its layers are connected in a way that hwgen does not follow.
     """
-    path = Path(path)
-    graph = read_graph(read_keras_file(path, None if weights is None else Path(weights)))
-    summaries = []
+    graph = _graph(path, weights)
+    specs: dict[str, Spec] = {}
+    refusals: dict[str, str] = {}
     for node in graph.nodes:
         try:
-            parse_layer(node)
-            summaries.append(LayerSummary(node.name, node.class_name, None))
+            specs[node.name] = parse_layer(node)
         except HwgenError as error:
-            summaries.append(LayerSummary(node.name, node.class_name, str(error)))
-    network, problem = None, None
-    if all(summary.refusal is None for summary in summaries):
+            refusals[node.name] = str(error)
+    types: InputTypes = {}
+    kept: Masks = {}
+    found, problem = None, None
+    try:
+        found = find_masks(Path(path), masks)
+        kept = read_masks(found, graph)
+        types = _input_types(graph, input_type)
+    except HwgenError as error:
+        problem = str(error)
+        types = {node.name: _ANY_TYPE for node in graph.nodes if node.class_name == "InputLayer"}
+    lowering = Lowering(graph, specs, types, kept)
+    lowering.builder.notes.extend(_masks_note(found))
+    for node in graph.nodes:
+        if node.name in specs and all(source in lowering.signals for source in node.inputs):
+            refusal = _refusal(lowering, node.name)
+            if refusal is not None:
+                refusals[node.name] = refusal
+    network = None
+    if not refusals and problem is None:
         try:
-            network = load_network(path, weights, input_type, masks)
+            network = lowering.finish()
         except HwgenError as error:
             problem = str(error)
-    return Inspection(path, tuple(summaries), network, problem)
+    layers = tuple(LayerSummary(node.name, node.class_name, refusals.get(node.name)) for node in graph.nodes)
+    return Inspection(Path(path), layers, network, problem)
+
+
+def _refusal(lowering: Lowering, name: str) -> str | None:
+    node, spec = lowering.graph.node(name), lowering.specs[name]
+    try:
+        lowering.lower(node)
+    except HwgenError as error:
+        if isinstance(spec, InputSpec):
+            lowering.take_input(node, spec, _ANY_TYPE, None)
+        return str(error)
+    return None

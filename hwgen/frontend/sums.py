@@ -1,8 +1,8 @@
 """A weighted sum on its way into the Network: codes, scales and bias, held until it is known what follows.
 
-What follows decides how the sum is built. Where the exact value itself is needed, scales are multiplied into the weights
-and the bias joins the sum. Where a quantizer follows, the weights stay small integers, and scales and bias go into the
-quantizer's thresholds.
+What follows decides how the sum is built. Where the exact value itself is needed, scales are multiplied into the
+weights and the bias joins the sum. Where a quantizer follows, the weights stay small integers, and scales and bias go
+into the quantizer's thresholds.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ import numpy as np
 from hwgen.errors import UnsupportedError
 from hwgen.fixed import FixedType, IntArray
 from hwgen.frontend.affine import Affine
-from hwgen.frontend.parameters import QuantizedTensor
+from hwgen.frontend.quantized_tensor import QuantizedTensor, is_power_of_two
 from hwgen.ir import Exactness, Interval, Value
 from hwgen.ir.ranges import sum_interval
 from hwgen.ir.tensor import SparseTensor
@@ -73,15 +73,15 @@ class WeightedSum:
         scales, biases = self.scales(), self.biases()
         if not all(_dyadic(v) for v in (*scales, *biases)):
             raise UnsupportedError(
-                f"layer {self.layer!r}: its scales are no binary fractions, so no fixed-point type holds its sums exactly; "
-                f"let a quantizer (QActivation) follow it directly."
+                f"layer {self.layer!r}: its scales are no binary fractions, so no fixed-point type holds its sums "
+                f"exactly; let a quantizer (QActivation) follow it directly."
             )
         extra = max(_fraction_bits(s) for s in scales)
         fraction = self.kernel.fraction + extra
         bias_bits = max(_fraction_bits(b) for b in biases)
         more = max(0, bias_bits - (fraction + self.input_fraction))
         fraction, extra = fraction + more, extra + more
-        factors = [int(s * 2**extra) for s in scales]
+        factors = [int(s * Fraction(2) ** extra) for s in scales]
         widest = int(np.abs(self.kernel.code).max(initial=0)).bit_length() + max(f.bit_length() for f in factors)
         if widest > _WIDEST:
             raise UnsupportedError(
@@ -148,7 +148,7 @@ def float32_exactness(
             steps *= lcm(1, (bias / step).denominator)
         bits = max(bits, int(steps).bit_length())
     reasons = list(remarks)
-    if not total.plain:
+    if not all(is_power_of_two(scale) for scale in total.scales()):
         reasons.append("its scale is no power of two, so float32 rounds the products")
     if bits > 24:
         reasons.append(f"sums need {bits} bits, float32 holds 24")

@@ -93,6 +93,8 @@ def run_all(commands: Sequence[Command], jobs: int | None = None, progress: Prog
         if stopped.is_set():
             return Finished(0, "", 0.0)
         with _started(command, running, lock) as process:
+            if stopped.is_set():  # another failed while this one was being started, too late to be found below
+                _kill(process)
             finished = _finish(command, process)
         return finished if stopped.is_set() else _checked(command, finished)
 

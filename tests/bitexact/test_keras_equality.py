@@ -6,8 +6,13 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
+from oracle.keras_environment import building, keras, qkeras
 from oracle.keras_equality import check_equality
+from oracle.keras_rational import keras_outputs
+
+import hwgen
 
 SLICE = 40
 FUZZ = int(os.environ.get("HWGEN_FUZZ", "300"))
@@ -26,3 +31,30 @@ def test_more_random_models_have_the_codes_of_their_exact_meaning(
     seed: int, tmp_path: Path, record_property: Record
 ) -> None:
     record_property("keras_equality", json.dumps(asdict(check_equality(seed, tmp_path))))
+
+
+@pytest.mark.parametrize(("weight", "exact"), [(1024, True), (1025, False)])
+def test_float32_is_called_exact_up_to_24_bits_and_there_keras_is(weight: int, exact: bool, tmp_path: Path) -> None:
+    with building():
+        layer = qkeras.QDense(1, kernel_quantizer="quantized_bits(12,11,alpha=1)", use_bias=False)
+        model = keras.Sequential([keras.layers.Input((1,)), layer])
+        layer.kernel.assign([[float(weight)]])
+        model.save(tmp_path / "model.h5")
+    loaded = hwgen.load(tmp_path / "model.h5", input_type="ufixed<14,14>")
+    largest = np.array([[16383.0]])
+    assert loaded.network.float32_exact == exact
+    assert loaded.codes(largest).tolist() == [[16383 * weight]]
+    assert (keras_outputs(model, largest).tolist() == [[16383 * weight]]) == exact
+
+
+@pytest.mark.parametrize(("beta", "code"), [(0.25, 0), (0.75, 2), (1.25, 2)])
+def test_a_batch_norm_exactly_on_a_tie_rounds_to_the_even_code(beta: float, code: int, tmp_path: Path) -> None:
+    with building():
+        norm = keras.layers.BatchNormalization()
+        model = keras.Sequential([keras.layers.Input((1,)), norm, qkeras.QActivation("quantized_relu(3,2)")])
+        for variable, value in ((norm.gamma, 0.7), (norm.beta, beta), (norm.moving_mean, 1.5)):
+            variable.assign([value])
+        model.save(tmp_path / "model.keras")
+    loaded = hwgen.load(tmp_path / "model.keras", input_type="fixed<6,3>")
+    at_the_mean = np.array([[1.5]])
+    assert loaded.codes(at_the_mean).tolist() == [[code]]

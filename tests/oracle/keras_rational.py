@@ -22,7 +22,7 @@ from oracle.quantizer_rational import (
     exact_parameter,
     has_automatic_scale,
 )
-from oracle.surd import Number, maximum, surd
+from oracle.surd import maximum, surd
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,23 +203,11 @@ def _batch_norm_parameters(layer: Any, channels: int) -> tuple[Exact, Exact, Exa
 def _batch_norm(layer: Any, x: Exact) -> Exact:
     """``gamma * (x - mean) / sqrt(variance + epsilon) + beta``, channel by channel."""
     assert list(layer.axis) == [x.ndim - 1]
+    if not all(isinstance(number, Fraction) for number in x.flat):
+        raise NotExactError(f"layer {layer.name}: a batch norm after a batch norm")
     result = np.empty(x.shape, dtype=object)
-    for channel, (gamma, beta, mean, variance) in enumerate(
-        zip(*_batch_norm_parameters(layer, x.shape[-1]), strict=True)
-    ):
-
-        def normalize(
-            number: Number,
-            gamma: Fraction = gamma,
-            beta: Fraction = beta,
-            mean: Fraction = mean,
-            v: Fraction = variance,
-        ) -> Number:
-            if not isinstance(number, Fraction):
-                raise NotExactError(f"layer {layer.name}: a batch norm after a batch norm")
-            return surd(beta, gamma * (number - mean), v)
-
-        result[..., channel] = each(normalize, x[..., channel])
+    for channel, (g, b, m, v) in enumerate(zip(*_batch_norm_parameters(layer, x.shape[-1]), strict=True)):
+        result[..., channel] = each(lambda n, g=g, b=b, m=m, v=v: surd(b, g * (n - m), v), x[..., channel])
     return result
 
 

@@ -130,6 +130,7 @@ class _Builder:
             input_type = f"{rng.choice(['', 'u'])}fixed<{width},{rng.randint(-1, width + 1)}>"
         if flat_input:
             self.add(keras.layers.Reshape(shape), f"Reshape{shape}")
+        self.norm_and_quantizer()
         for _ in range(rng.randint(1, 2) if kind != "dense" else 0):
             self.convolution(self.shape)
             if self.chance(0.1):
@@ -182,15 +183,23 @@ class _Builder:
         self.quantized = text != "relu"
         return f", activation={text}"
 
+    def norm(self) -> None:
+        layer = qkeras.QBatchNormalization if self.chance(0.2) else keras.layers.BatchNormalization
+        options = {"epsilon": self.rng.choice([1e-3, 1e-5]), "scale": self.chance(0.85), "center": self.chance(0.85)}
+        self.add(layer(**options), f"{layer.__name__}({options})")
+
+    def norm_and_quantizer(self) -> None:
+        """Sometimes a batch norm without weights before it."""
+        if self.chance(0.03, "norm"):
+            self.norm()
+            self.quantizer_layer(activation_quantizer(self.rng, self.most_bits))
+
     def after_weights(self, kernel: str) -> None:
         """What follows a layer with weights: batch norm, relu, quantizer, in orders that real models have."""
         rng, rank = self.rng, len(self.shape) - 1
         normalized = False
         if not self.quantized and self.chance(0.1, "norm"):
-            quantized_norm = self.chance(0.2)
-            options = {"epsilon": rng.choice([1e-3, 1e-5]), "scale": self.chance(0.85), "center": self.chance(0.85)}
-            layer = qkeras.QBatchNormalization if quantized_norm else keras.layers.BatchNormalization
-            self.add(layer(**options), f"{layer.__name__}({options})")
+            self.norm()
             normalized = True
         if normalized and rank and self.chance(0.15):
             self.pool(rank)
@@ -231,11 +240,15 @@ class _Builder:
         self.after_weights(kernel)
         if self.chance(0.5) and min(self.shape[:-1]) >= 2:
             self.pool(rank)
+        if self.quantized:
+            self.norm_and_quantizer()
         if self.chance(0.15):
             self.add(keras.layers.Dropout(0.2), "Dropout")
 
     def pool(self, rank: int) -> None:
-        options: dict[str, Any] = {"padding": self.rng.choice(["same", "valid"])}
+        options: dict[str, Any] = {
+            "padding": self.rng.choice(["same", "valid"]) if min(self.shape[:-1]) > 1 else "same"
+        }
         if self.chance(0.4):
             options["strides"] = self.rng.randint(1, 3)
         layer = (keras.layers.MaxPooling1D, keras.layers.MaxPooling2D)[rank - 1]

@@ -23,7 +23,7 @@ def set_weights(model: Any, rng: np.random.Generator) -> None:
         if norm is not None:
             size = norm.moving_mean.shape
             # Multiples of a quarter put values exactly on ties.
-            quarters = rng.random() < 0.3
+            quarters = rng.random() < 0.5
             mean, beta = (np.round(4 * v) / 4 if quarters else v for v in rng.normal(size=(2, *size)))
             norm.moving_mean.assign(mean)
             norm.moving_variance.assign(np.exp(rng.normal(size=size)))

@@ -1,0 +1,137 @@
+"""The Network while it grows: its layers so far, and what stands between two Keras layers.
+
+Between two layers stands a ``Signal``: a value of the network, or a sum that is not built yet, with what has still to
+be computed from it (scales, batch norms, a relu). A quantizer turns all of that into one integer step function; a layer
+that needs the numbers themselves has the signal settled, if a fixed-point grid holds them.
+"""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from hwgen.errors import UnsupportedError
+from hwgen.fixed import FixedType, Quantizer
+from hwgen.frontend.affine import Affine
+from hwgen.frontend.names import Names
+from hwgen.frontend.sums import WeightedSum
+from hwgen.ir import Exactness, Input, Interval, Layer, Network, Relu, Value, check_network
+from hwgen.ir.ranges import input_interval, layer_interval
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Signal:
+    """What flows between two Keras layers.
+
+    Attributes:
+        base: a value of the network, or a sum that is not built yet.
+        shape: of the Keras tensor, without the batch axis.
+        pending: what is computed from the base's exact real value, one function a channel; None: nothing.
+        relu: whether a plain relu comes after that.
+        scale: what the base's real value is multiplied by first, positive; 1 unless an activation's scale is no power
+            of two.
+    """
+
+    base: Value | WeightedSum
+    shape: tuple[int, ...]
+    pending: tuple[Affine, ...] | None = None
+    relu: bool = False
+    scale: Fraction = Fraction(1)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the base's codes mean the signal's values, but for a relu."""
+        settled = isinstance(self.base, Value) or self.base.plain
+        return self.pending is None and self.scale == 1 and settled
+
+    def functions(self) -> tuple[Affine, ...]:
+        """What is computed from the base's exact real value, one function a channel, before the relu."""
+        return self.pending or (Affine.linear(self.scale),) * self.shape[-1]
+
+
+class Builder:
+    """Collects layers, their intervals, and what is to be said about them."""
+
+    def __init__(self, name: str) -> None:
+        self.names = Names()
+        self.network_name = self.names.unique(name)
+        self.inputs: list[Input] = []
+        self.layers: list[Layer] = []
+        self.values: dict[str, Value] = {}
+        self.ranges: dict[str, Interval] = {}
+        self.exactness: list[Exactness] = []
+        self.notes: list[str] = []
+
+    def network(self, outputs: list[str]) -> Network:
+        """What was collected, checked."""
+        return check_network(
+            Network(
+                self.network_name,
+                tuple(self.inputs),
+                tuple(self.layers),
+                tuple(outputs),
+                tuple(self.exactness),
+                tuple(self.notes),
+            )
+        )
+
+    def input(self, name: str, shape: tuple[int, ...], kind: FixedType, quantizer: Quantizer | None) -> Value:
+        value = Value(self.names.unique(name), shape, kind)
+        self.inputs.append(Input(value, quantizer))
+        self.values[value.name] = value
+        self.ranges[value.name] = input_interval(value)
+        bits = kind.width - int(kind.signed)
+        if bits > 24:
+            self.exactness.append(Exactness(name, False, bits, f"inputs of {bits} bits, float32 holds 24"))
+        return value
+
+    def add(self, layer: Layer) -> Value:
+        self.layers.append(layer)
+        self.values[layer.output.name] = layer.output
+        self.ranges[layer.output.name] = layer_interval(layer, self.values[layer.input], self.ranges[layer.input])
+        return layer.output
+
+    def settled(self, signal: Signal, where: str) -> Value:
+        """A value of the network whose codes are the signal's exact values.
+
+        Raises:
+            UnsupportedError: no fixed-point grid holds them.
+        """
+        if signal.pending is not None or signal.scale != 1:
+            raise UnsupportedError(
+                f"{where}: reads values that are on no fixed-point grid (a batch norm or a scale that is no power of "
+                f"two comes before it); put a QActivation in between."
+            )
+        base = signal.base
+        value = base.emit_exact() if isinstance(base, WeightedSum) else base
+        if not signal.relu:
+            return value
+        highest = self.ranges[value.name].bounds[1]
+        kind = FixedType.holding(0, max(highest, 0), value.type.fraction)
+        name = self.names.unique(f"{value.name}_relu")
+        return self.add(Relu(name, value.name, Value(name, value.shape, kind)))
+
+    def operand(self, signal: Signal, where: str) -> tuple[Value, Fraction]:
+        """A value to multiply by weights, and a positive factor that its values are still to be multiplied by."""
+        if isinstance(signal.base, Value) and signal.pending is None:
+            return self.settled(replace(signal, scale=Fraction(1)), where), signal.scale
+        return self.settled(signal, where), Fraction(1)
+
+    def ascending(self, signal: Signal, where: str) -> tuple[Value, Signal]:
+        """The signal over a built value, with functions that keep order, so that a maximum may be taken before them.
+
+        Raises:
+            UnsupportedError: a function of a value that other layers read too would have to be turned around.
+        """
+        base = signal.base
+        if isinstance(base, Value):
+            if signal.pending is not None and any(f.slope < 0 for f in signal.pending):
+                raise UnsupportedError(
+                    f"{where}: takes a maximum after a batch norm with negative gamma; quantize first."
+                )
+            return base, signal
+        if signal.plain:
+            value = base.emit_exact()
+            return value, replace(signal, base=value)
+        value, functions = base.emit_raw(list(signal.functions()))
+        # Functions of a signal take the value's real number, not its code.
+        pending = tuple(f.scaled_input(1 / value.type.lsb) for f in functions)
+        return value, replace(signal, base=value, pending=pending)

@@ -1,0 +1,85 @@
+"""Opens HDF5 from bytes, and reads what may be damaged in it without taking its word for sizes."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import prod
+from pathlib import Path
+from struct import pack, unpack_from
+from typing import Any
+
+import h5py
+
+from hwgen.frontend.damage import reading
+
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+
+
+@contextmanager
+def open_hdf5(path: Path, content: bytes) -> Iterator[h5py.File]:
+    """Open a file's content for reading.
+
+    Args:
+        path: for messages.
+    """
+    with reading(f"{path}: the HDF5 data"):
+        _refuse_damaged_heaps(content)
+        file = h5py.File(io.BytesIO(content), "r")
+    try:
+        yield file
+    finally:
+        with reading(f"{path}: the HDF5 data"):
+            file.close()
+
+
+_HEAP = b"GCOL\x01\x00\x00\x00"  # signature, version, reserved
+_LONGEST_STRING = 1 << 30
+
+
+def _refuse_damaged_heaps(content: bytes) -> None:
+    """Find what libhdf5 1.14 takes at its word in heaps of strings: one without end, or a string longer than memory.
+
+    Source: HDF5 file format specification, "Global Heap" and "Variable-length"; the library's H5HGcache.c.
+
+    Raises:
+        ValueError: there is one.
+    """
+    start = content.find(_HEAP)
+    while start >= 0:
+        (size,) = unpack_from("<Q", content, start + 8) if start + 16 <= len(content) else (0,)
+        end = min(start + size, len(content))
+        place = start + 16
+        numbers = set()
+        while place + 16 <= end:
+            index, _, _, length = unpack_from("<HHIQ", content, place)
+            numbers.add(index)
+            step = 16 + -(-length // 8) * 8 if index else length
+            if step == 0:
+                raise ValueError(f"the heap at byte {start} has no end")
+            place += step
+        # A string is a length, the heap's address, and a number in that heap: hardly ever anything else looks so.
+        address = pack("<Q", start)
+        reference = content.find(address, 4, -4)
+        while reference >= 0:
+            length, _, index = unpack_from("<IQI", content, reference - 4)
+            if length > _LONGEST_STRING and index in numbers - {0}:
+                raise ValueError(f"a string at byte {reference - 4} claims {length} bytes")
+            reference = content.find(address, reference + 1, -4)
+        start = content.find(_HEAP, start + 1)
+
+
+def attribute(item: Any, key: str, size: int) -> Any:
+    """An attribute, or None where there is none; h5py's own errors pass through.
+
+    Args:
+        size: of the file in bytes, which no attribute exceeds.
+    Raises:
+        ValueError: it claims to be larger than the file.
+    """
+    if key not in item.attrs:
+        return None
+    stored = item.attrs.get_id(key)
+    claimed = prod(stored.shape or ()) * stored.dtype.itemsize
+    if claimed > 8 * size + 1024:  # a string's place in memory, 16 bytes, is larger than a short string in the file
+        raise ValueError(f"attribute {key!r} claims {claimed} bytes")
+    return item.attrs[key]

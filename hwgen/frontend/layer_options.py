@@ -1,0 +1,97 @@
+"""The options of a Keras layer: which of them act in training only, and how those that many layers share are read."""
+
+from math import prod
+from typing import Any
+
+from hwgen.frontend.graph import Node
+from hwgen.frontend.options import Options
+from hwgen.frontend.quantizer_config import parse_quantizer_config
+from hwgen.frontend.quantizer_types import QuantizerConfig
+from hwgen.frontend.specs import Activation
+
+# Options that act in training only, or that say what the file's structure says already.
+_WITHOUT_EFFECT = frozenset(
+    [
+        "name",
+        "trainable",
+        *(f"{what}_initializer" for what in ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")),
+        *(f"{what}_regularizer" for what in ("kernel", "bias", "gamma", "beta", "activity")),
+        *(f"{what}_constraint" for what in ("kernel", "bias", "gamma", "beta")),
+        *(f"{what}_range" for what in ("kernel", "bias", "gamma", "beta")),
+        "momentum",
+        "renorm_momentum",
+        "batch_input_shape",
+        "batch_shape",
+        "build_input_shape",
+        "optional",
+        "ema_freeze_delay",
+    ]
+)
+_MOST_SIZE = 1 << 24  # values in one sample; an FPGA that streams a larger one is not what hwgen builds
+
+
+class LayerOptions(Options):
+    """A layer's options. The data type and the order of axes, which every layer has, are checked first."""
+
+    def __init__(self, node: Node) -> None:
+        where = f"layer {node.name!r} ({node.class_name})"
+        super().__init__(where, {key: value for key, value in node.config.items() if key not in _WITHOUT_EFFECT})
+        self.node = node
+        dtype = self.take("dtype", "float32")
+        if isinstance(dtype, dict) and isinstance(dtype.get("config"), dict):  # Keras 3's policies
+            dtype = dtype["config"].get("name", dtype)
+        if dtype not in ("float32", None):
+            raise self.refuse(f"dtype {dtype!r} is not supported: hwgen reproduces float32 models.")
+        order = self.take("data_format")
+        if order not in (None, "channels_last"):
+            raise self.refuse(f"data_format={order!r} is not supported; use channels_last.")
+
+    def size(self, key: str) -> int:
+        return self.whole(key, 1, _MOST_SIZE)
+
+    def sizes(self, key: str, rank: int, default: Any = None) -> tuple[int, ...]:
+        value = self.take(key, default)
+        values = [value] * rank if is_whole(value) else value
+        if not isinstance(values, (list, tuple)) or len(values) != rank or not all(is_whole(v) for v in values):
+            raise self.refuse(f"{key} must be {rank} whole numbers, got {value!r}.")
+        if not all(1 <= v <= _MOST_SIZE for v in values):
+            raise self.refuse(f"{key} must be positive and at most {_MOST_SIZE}, got {value!r}.")
+        return tuple(values)
+
+    def shape(self) -> tuple[int, ...]:
+        """An input's shape without the batch axis."""
+        config = self.node.config
+        stated = config.get("batch_input_shape") or config.get("batch_shape") or config.get("build_input_shape")
+        if not isinstance(stated, (list, tuple)) or len(stated) < 2 or not all(is_whole(v) for v in stated[1:]):
+            raise self.refuse(f"every size but the batch's must be fixed, got shape {stated!r}.")
+        shape = tuple(stated[1:])
+        if min(shape) < 1 or prod(shape) > _MOST_SIZE:
+            raise self.refuse(f"sizes must be positive, and at most {_MOST_SIZE} values in all, got shape {shape}.")
+        return shape
+
+    def padding(self, *allowed: str) -> str:
+        value = str(self.take("padding", "valid")).lower()
+        if value not in allowed:
+            raise self.refuse(f"padding={value!r} is not supported; supported: {', '.join(allowed)}.")
+        return value
+
+    def quantizer(self, key: str) -> QuantizerConfig | None:
+        config = parse_quantizer_config(self.take(key), f"{self.where}, {key}")
+        if isinstance(config, str):
+            raise self.refuse(f"{key}={config!r} has no fixed-point form in hwgen.")
+        return config
+
+    def activation(self) -> Activation:
+        config = parse_quantizer_config(self.take("activation"), f"{self.where}, activation")
+        if config is None:
+            return "linear"
+        if isinstance(config, str) and config not in ("linear", "relu", "softmax"):
+            raise self.refuse(
+                f"activation {config!r} has no exact fixed-point form in hwgen; "
+                f"use a quantizer such as quantized_relu(bits, integer), or linear, relu, or softmax at the end."
+            )
+        return config
+
+
+def is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

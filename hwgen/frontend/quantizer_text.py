@@ -1,0 +1,92 @@
+"""What a Keras file writes for a quantizer, a string or a class dictionary, as its name and its options."""
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+from hwgen.errors import UnsupportedError
+from hwgen.frontend.architecture import Config, class_of
+
+# Positional parameters of qkeras 0.9.0, in order.
+PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "quantized_bits": (
+        *("bits", "integer", "symmetric", "keep_negative", "alpha", "use_stochastic_rounding", "scale_axis"),
+        *("qnoise_factor", "var_name", "use_ste", "use_variables"),
+    ),
+    "quantized_relu": (
+        *("bits", "integer", "use_sigmoid", "negative_slope", "use_stochastic_rounding", "relu_upper_bound"),
+        *("is_quantized_clip", "qnoise_factor", "var_name", "use_ste", "use_variables"),
+    ),
+    "ternary": ("alpha", "threshold", "use_stochastic_rounding", "number_of_unrolls"),
+    "binary": ("use_01", "alpha", "use_stochastic_rounding"),
+    "quantized_po2": (
+        *("bits", "max_value", "use_stochastic_rounding", "quadratic_approximation", "log2_rounding"),
+        *("qnoise_factor", "var_name", "use_ste", "use_variables"),
+    ),
+    "quantized_relu_po2": (
+        *("bits", "max_value", "negative_slope", "use_stochastic_rounding", "quadratic_approximation", "log2_rounding"),
+        *("qnoise_factor", "var_name", "use_ste", "use_variables"),
+    ),
+}
+
+# Keras's own functions, which its files name by a plain string or as a function of their module.
+_FUNCTION_MODULES = ("keras", "tf_keras", "tensorflow")
+
+
+def read_quantizer_text(identifier: Any, where: str) -> tuple[str, Mapping[str, Any]]:
+    """Split ``"quantized_bits(6, alpha=1)"`` or ``{"class_name": …, "config": …}`` into name and options.
+
+    Returns:
+        The name of a quantizer or of an activation, and its options; those of a quantizer that is not in ``PARAMETERS``
+        are not told apart.
+    Raises:
+        UnsupportedError: neither of the two forms.
+    """
+    if isinstance(identifier, dict):
+        return _from_dictionary(identifier, where)
+    if isinstance(identifier, str):
+        return _from_call(identifier.strip(), where)
+    raise UnsupportedError(f"{where}: a quantizer's name or configuration was expected, got {identifier!r}.")
+
+
+def _from_dictionary(identifier: Config, where: str) -> tuple[str, Mapping[str, Any]]:
+    name, config = str(identifier.get("class_name", "")), identifier.get("config")
+    if name == "function":
+        module = str(identifier.get("module")).partition(".")[0]
+        if isinstance(config, str) and module in _FUNCTION_MODULES:
+            return config, {}
+        function = config if isinstance(config, str) else identifier.get("registered_name")
+        raise UnsupportedError(
+            f"{where}: {function!r} is a Python function of the model's author, and its code is not in the file; "
+            f"use a quantizer such as quantized_relu(bits, integer)."
+        )
+    if not name or not isinstance(config, dict):
+        raise UnsupportedError(f"{where}: a quantizer's class and configuration were expected, got {identifier!r}.")
+    return class_of(identifier), config
+
+
+def _from_call(text: str, where: str) -> tuple[str, Mapping[str, Any]]:
+    """Parse ``name(arguments)``; arguments are literals, as in QKeras's own ``safe_eval``."""
+    if "(" not in text:
+        return text, {}
+    try:
+        if text.count("(") > 1:
+            raise ValueError("QKeras reads no brackets in arguments")
+        call = ast.parse(text, mode="eval").body
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+            raise ValueError("not a call")
+        name = call.func.id
+        values = [ast.literal_eval(argument) for argument in call.args]
+        options = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
+        raise UnsupportedError(f"{where}: {text[:200]!r} is no quantizer that hwgen can read ({error}).") from error
+    parameters = PARAMETERS.get(name)
+    if parameters is None:
+        return name, options | ({"arguments": values} if values else {})
+    if len(values) > len(parameters):
+        raise UnsupportedError(f"{where}: {text!r} has more arguments than {name} takes.")
+    positional = dict(zip(parameters, values, strict=False))
+    twice = sorted(positional.keys() & options.keys())
+    if twice:
+        raise UnsupportedError(f"{where}: {text!r} gives {twice[0]} twice.")
+    return name, positional | options

@@ -1,0 +1,74 @@
+"""Functions of one number: batch norm, relu, softmax at the end, and the quantizers that end what is pending."""
+
+from dataclasses import replace
+
+from hwgen.errors import UnsupportedError
+from hwgen.frontend.activations import ActivationQuantizer
+from hwgen.frontend.affine import Affine, integer_steps
+from hwgen.frontend.builder import Builder, Signal
+from hwgen.frontend.folding import batch_norm_parameters
+from hwgen.frontend.graph import Node
+from hwgen.frontend.specs import BatchNormSpec
+from hwgen.frontend.sums import WeightedSum
+from hwgen.ir import Exactness, Requantize, StepFunction, Value
+
+
+def lower_batch_norm(builder: Builder, node: Node, spec: BatchNormSpec, signal: Signal) -> Signal:
+    """A batch norm is pending until a quantizer comes."""
+    where = f"layer {node.name!r} ({node.class_name})"
+    if spec.axis not in (-1, len(signal.shape)):
+        raise UnsupportedError(f"{where}: axis={spec.axis} is not the last axis.")
+    parameters, remarks = batch_norm_parameters(node, spec, signal.shape[-1])
+    if signal.relu:
+        value, scale = builder.operand(signal, where)
+        signal = Signal(value, signal.shape, scale=scale)
+    before = signal.functions()
+    if not all(f.rational for f in before):
+        raise UnsupportedError(f"{where}: follows another batch norm directly; put a QActivation in between.")
+    after = tuple(f.normalized(*p) for f, p in zip(before, parameters, strict=True))
+    reason = "; ".join([*remarks, "float32 rounds the division by the square root and what follows it"])
+    builder.exactness.append(Exactness(node.name, False, 0, reason))
+    return Signal(signal.base, signal.shape, after)
+
+
+def quantize_signal(builder: Builder, name: str, where: str, signal: Signal, target: ActivationQuantizer) -> Signal:
+    """Everything since the last value, and the quantizer, as one layer."""
+    if signal.plain and target.rounding is not None:
+        # Saturating at zero from below is the relu already.
+        redundant = target.rounding.low == 0
+        value = builder.settled(replace(signal, relu=signal.relu and not redundant), where)
+        unique = builder.names.unique(name)
+        output = Value(unique, value.shape, target.type)
+        quantizer = target.rounding
+        result = builder.add(Requantize(unique, value.name, output, quantizer.rounding, quantizer.overflow))
+        _note_rounding(builder, name, value, target)
+        return Signal(result, signal.shape)
+    if signal.plain:
+        value = builder.settled(replace(signal, relu=False), where)
+        functions = [Affine.linear(value.type.lsb)] * signal.shape[-1]
+    elif isinstance(signal.base, WeightedSum):
+        value, functions = signal.base.emit_raw(list(signal.functions()))
+    else:
+        value, functions = signal.base, [f.scaled_input(signal.base.type.lsb) for f in signal.functions()]
+    step = target.step.after_relu() if signal.relu else target.step
+    interval = builder.ranges[value.name]
+    thresholds, levels = integer_steps(functions, step, interval.low.tolist(), interval.high.tolist(), where)
+    unique = builder.names.unique(name)
+    output = Value(unique, value.shape, target.type)
+    result = builder.add(StepFunction(unique, value.name, output, thresholds, levels, target.name))
+    if signal.plain:
+        _note_rounding(builder, name, value, target)
+    return Signal(result, signal.shape, scale=target.scale)
+
+
+def _note_rounding(builder: Builder, name: str, value: Value, target: ActivationQuantizer) -> None:
+    """A quantizer returns ``x + (xq - x)`` in float32: exact while both fit 24 bits of the finer grid."""
+    finest = min(value.type.lsb, target.type.lsb)
+    low, high = builder.ranges[value.name].bounds
+    largest = max(abs(low), abs(high)) * value.type.lsb + target.type.max_code * target.type.lsb
+    bits = int(largest / finest).bit_length()
+    if bits > 24:
+        reason = f"values of {bits} bits against a step of {finest}, float32 holds 24"
+        builder.exactness.append(Exactness(name, False, bits, reason))
+    elif target.scale != 1:
+        builder.exactness.append(Exactness(name, False, bits, "its scale is no power of two, so float32 rounds"))
