@@ -64,14 +64,14 @@ def open_project(directory: Path) -> Project:
         raise ProjectError(f"a project folder was expected at {str(directory)!r}, where there is no folder.")
     try:
         paths = [path for path in directory.iterdir() if path.name in _DOCUMENTS or path.suffix in _SOURCE_SUFFIXES]
-        paths += [*(directory / "firmware").rglob("*"), *_listed(directory)]
+        paths += [*(directory / "firmware").rglob("*"), *listed_files(directory)]
         files = {path.relative_to(directory).as_posix(): path.read_bytes() for path in paths if path.is_file()}
     except OSError as error:
         raise ProjectError(f"project {str(directory)!r}: a file cannot be read: {error}.") from error
     return project_from_files(files, str(directory))
 
 
-def _listed(directory: Path) -> list[Path]:
+def listed_files(directory: Path) -> list[Path]:
     """Files that ``project.json`` lists: the folder may hold gigabytes of the vendor's tools beside them."""
     try:
         written = json.loads((directory / PROJECT_FILE).read_bytes())["files"]
@@ -89,8 +89,8 @@ def project_from_files(files: Mapping[str, bytes], where: str) -> Project:
     Raises:
         ProjectError: as in ``open_project``.
     """
-    document = _project_document(files, where)
-    network = _network(files, where)
+    document = project_document(files, where)
+    network = read_network(files, where)
     sources = {path: content for path, content in sorted(files.items()) if _is_source(path)}
     units = tuple(document["sources"])
     for unit in units:
@@ -110,7 +110,7 @@ def _is_source(path: str) -> bool:
     return path.startswith("firmware/") or (len(name.parts) == 1 and name.suffix in _SOURCE_SUFFIXES)
 
 
-def _project_document(files: Mapping[str, bytes], where: str) -> dict[str, Any]:
+def project_document(files: Mapping[str, bytes], where: str) -> dict[str, Any]:
     """``project.json``: sources to compile, and the sha256 of every file that hwgen wrote."""
     what = f"project {where!r}: {PROJECT_FILE}"
     if PROJECT_FILE not in files:
@@ -129,7 +129,7 @@ def _project_document(files: Mapping[str, bytes], where: str) -> dict[str, Any]:
     return document
 
 
-def _network(files: Mapping[str, bytes], where: str) -> Network:
+def read_network(files: Mapping[str, bytes], where: str) -> Network:
     what = f"project {where!r}: {NETWORK_FILE}"
     if NETWORK_FILE not in files:
         raise ProjectError(f"{what} is missing; build the project again.")

@@ -16,7 +16,7 @@ from hwgen.verify.rtl_engine import RtlEngine, Traffic, write_waveform
 from hwgen.verify.rtl_explain import explain
 from hwgen.verify.rtl_project import RtlProject, open_rtl_project
 from hwgen.verify.rtl_report import RtlReport
-from hwgen.verify.run import DEFAULT_SAMPLES, _timed_vectors
+from hwgen.verify.run import DEFAULT_SAMPLES, timed_vectors
 from hwgen.verify.vectors import check_request
 
 
@@ -83,7 +83,7 @@ def verify_opened_rtl(
     with tempfile.TemporaryDirectory(prefix="hwgen-verify-") as folder:
         library = Path(folder) / "project.so"
         with ThreadPoolExecutor(max_workers=1) as beside:  # Verilator and compilers run in processes of their own
-            making = beside.submit(_timed_vectors, network, samples, seed, given)
+            making = beside.submit(timed_vectors, network, samples, seed, given)
             build = engine.build(project, library)
             engine.tell("making test vectors", 0, samples)
             vectors, vectors_s = making.result()

@@ -14,9 +14,9 @@ from hwgen.verify.project import (
     PROJECT_FILE,
     Change,
     FileChange,
-    _listed,
-    _network,
-    _project_document,
+    listed_files,
+    read_network,
+    project_document,
 )
 
 SIGNALS_FILE = "signals.json"
@@ -85,7 +85,7 @@ def project_target(directory: Path) -> str:
         raise ProjectError(f"a project folder was expected at {str(directory)!r}, where there is no folder.")
     path = directory / PROJECT_FILE
     files = {PROJECT_FILE: path.read_bytes()} if path.is_file() else {}
-    return str(_project_document(files, str(directory)).get("target", "hls"))
+    return str(project_document(files, str(directory)).get("target", "hls"))
 
 
 def open_rtl_project(directory: Path) -> RtlProject:
@@ -97,7 +97,7 @@ def open_rtl_project(directory: Path) -> RtlProject:
     directory = Path(directory)
     if not directory.is_dir():
         raise ProjectError(f"a project folder was expected at {str(directory)!r}, where there is no folder.")
-    paths = {directory / PROJECT_FILE, directory / NETWORK_FILE, *_listed(directory)}
+    paths = {directory / PROJECT_FILE, directory / NETWORK_FILE, *listed_files(directory)}
     try:
         files = {path.relative_to(directory).as_posix(): path.read_bytes() for path in paths if path.is_file()}
     except OSError as error:
@@ -111,10 +111,10 @@ def rtl_project_from_files(files: Mapping[str, bytes], where: str) -> RtlProject
     Raises:
         ProjectError: as in ``open_rtl_project``.
     """
-    document = _project_document(files, where)
+    document = project_document(files, where)
     if document.get("target") != "rtl":
         raise ProjectError(f"project {where!r} holds no Verilog; build it with 'hwgen build --target rtl'.")
-    network = _network(files, where)
+    network = read_network(files, where)
     sources = tuple(document["sources"])
     for source in sources:
         if source not in files:

@@ -166,7 +166,7 @@ def verify_opened(
     with tempfile.TemporaryDirectory(prefix="hwgen-verify-") as folder:
         library = Path(folder) / "project.so"
         with ThreadPoolExecutor(max_workers=1) as beside:  # compilers run in processes of their own meanwhile
-            making = beside.submit(_timed_vectors, network, samples, seed, given)
+            making = beside.submit(timed_vectors, network, samples, seed, given)
             build = engine.build(project, library)
             engine.tell("making test vectors", 0, samples)
             vectors, vectors_s = making.result()
@@ -198,7 +198,7 @@ def verify_opened(
     )
 
 
-def _timed_vectors(
+def timed_vectors(
     network: Network, samples: int, seed: int, given: Sequence[IntArray] | None
 ) -> tuple[TestVectors, float]:
     start = time.perf_counter()
