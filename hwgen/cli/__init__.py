@@ -41,9 +41,7 @@ def _options(
 app.command("inspect", help="Show layers, types, sparsity and exactness of a model, and whatever would be refused.")(
     inspect_command
 )
-app.command("build", help="Write an HLS C++ or Verilog project from a trained model, its zero weights gone.")(
-    build_command
-)
+app.command("build", help="Write HLS C++ or Verilog from a trained model, its zero weights gone.")(build_command)
 app.command("verify", help="Compile a project, run it, and compare every output code with the reference.")(
     verify_command
 )

@@ -15,8 +15,8 @@ from hwgen.verify.project import (
     Change,
     FileChange,
     listed_files,
-    read_network,
     project_document,
+    read_network,
 )
 
 SIGNALS_FILE = "signals.json"

@@ -8,7 +8,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from conftest import missing
+from oracle.absence import missing
 from oracle.networks import random_inputs, random_network
 
 from hwgen import api

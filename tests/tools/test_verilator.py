@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import missing
+from oracle.absence import missing
 
 from hwgen.errors import ToolFailedError, ToolMissingError
 from hwgen.fixed import FixedType

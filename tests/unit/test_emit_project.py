@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from hwgen.emit import FileSet, Strategy, Vectors, hls_project
-from hwgen.fixed.digits import signed_digits
 from hwgen.emit.vectors import decimal
 from hwgen.errors import InputError, NetworkError
 from hwgen.fixed import FixedType, Overflow, Quantizer, Rounding
+from hwgen.fixed.digits import signed_digits
 from hwgen.ir import (
     Dense,
     Input,
