@@ -72,6 +72,35 @@ def targeted_samples(
             yield sample
 
 
+def extreme_samples(network: Network, low: IntArray, high: IntArray, most: int) -> IntArray:
+    """Samples in which first sums, and every partial sum on the way to them, reach their ends.
+
+    Each input of a sum stands at the end that its weight's sign asks for; the others at zero, or as near as they come.
+
+    Args:
+        low: (codes,) lowest code of each position of a sample of all inputs; ``high`` likewise.
+        most: how many samples at most.
+    Returns:
+        (samples, codes) int64: two for each output channel of each ``Dense`` or ``Conv`` that reads an input.
+    """
+    rest = np.clip(0, low, high)
+    rows: list[IntArray] = []
+    for layer in network.layers:
+        linear = _linear_behind(network, layer.output.name) if isinstance(layer, Dense | Conv) else None
+        if linear is None:
+            continue
+        for channel in range(linear[0].weight.shape[-1]):
+            if len(rows) + 2 > most:
+                return np.array(rows, dtype=np.int64).reshape(-1, len(low))
+            first = _first_sum(network, *linear, channel)
+            for positive, negative in ((high, low), (low, high)):
+                row = rest.copy()
+                place = first.position
+                row[place] = np.where(first.weight > 0, positive[place], negative[place])
+                rows.append(row)
+    return np.array(rows, dtype=np.int64).reshape(-1, len(low))
+
+
 def _linear_behind(network: Network, value: str) -> tuple[Dense | Conv, int] | None:
     """The layer whose sums a value holds, with at most a ``Relu`` between, and where its input's codes start."""
     made_by: dict[str, Layer] = {layer.output.name: layer for layer in network.layers}

@@ -13,6 +13,7 @@ from hwgen.reference import trace
 from hwgen.verify.critical import critical_points
 from hwgen.verify.search import Coverage, samples_at_once, search
 from hwgen.verify.space import Space
+from hwgen.verify.targets import extreme_samples
 
 _ONE_HOT_MOST = 512
 
@@ -26,6 +27,7 @@ class VectorKind(Enum):
     MINIMUM = "all at the minimum"
     MAXIMUM = "all at the maximum"
     ALTERNATING = "minimum and maximum in turn"
+    EXTREME_SUM = "a sum of the first layer at an end"
     ONE_HOT = "one input at an extreme, the others zero"
     CRITICAL = "found for ties, saturation edges and thresholds"
     RANDOM = "uniform over the whole range"
@@ -98,9 +100,9 @@ class TestVectors:
 def make_vectors(network: Network, samples: int, seed: int = 0, given: Sequence[IntArray] | None = None) -> TestVectors:
     """Make test vectors; the same arguments give the same vectors.
 
-    Of ``samples``, the five constant ones come first, then up to a quarter one-hot (at most 512), up to a half critical
-    ones, and random ones fill the rest. A network with no more possible inputs than that gets every one of them
-    instead, once: that is a proof.
+    Of ``samples``, the five constant ones come first, then up to a quarter with a sum of the first layer at an end, up
+    to a quarter one-hot (at most 512), up to a half critical ones, and random ones fill the rest. A network with no
+    more possible inputs than that gets every one of them instead, once: that is a proof.
 
     Args:
         samples: how many to make, beside those given.
@@ -135,6 +137,9 @@ def _put_made(collected: "_Collected", samples: int, seed: int) -> None:
         (VectorKind.ALTERNATING, space.alternating()),
     ):
         collected.put(kind, rows[: left()])
+    collected.put(
+        VectorKind.EXTREME_SUM, extreme_samples(space.network, space.low, space.high, min(samples // 4, left()))
+    )
     one_hot = min(samples // 4, left(), _ONE_HOT_MOST)
     collected.put(VectorKind.ONE_HOT, space.one_hot(one_hot, np.random.default_rng(one_hot_seed)))
     random = space.random(left(), np.random.default_rng(random_seed))

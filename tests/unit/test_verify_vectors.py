@@ -22,6 +22,7 @@ from hwgen.ir import (
     StepFunction,
     Value,
     check_network,
+    value_ranges,
 )
 from hwgen.reference import simulate, trace
 from hwgen.verify import VectorGroup, VectorKind, make_vectors, project_vectors
@@ -315,3 +316,15 @@ def test_intervals_bound_what_is_possible() -> None:
     assert not point.possible[:, point.edges].any()
     assert not point.possible[:, point.ends].any()
     assert point.possible[:, point.ties].tolist() == [[True, True, False, False]]
+
+
+def test_extreme_samples_bring_every_sum_of_the_first_layer_to_its_ends() -> None:
+    network = dense_network()
+    vectors = make_vectors(network, 100)
+    values = trace(network, vectors.inputs)
+    ranges = value_ranges(network)
+    first = next(layer for layer in network.layers if isinstance(layer, Dense))
+    codes = values[first.output.name].reshape(-1, first.output.shape[-1])
+    assert codes.min(axis=0).tolist() == ranges[first.output.name].low.tolist()
+    assert codes.max(axis=0).tolist() == ranges[first.output.name].high.tolist()
+    assert any(group.kind is VectorKind.EXTREME_SUM for group in vectors.groups)
