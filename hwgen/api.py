@@ -187,6 +187,8 @@ def build(
         chosen = Strategy.MULTIPLIERS if strategy is None else _choice(Strategy, strategy, "strategy")
         part = part or DEFAULT_PART
     codes = project_vectors(network) if inputs is None else reference.encode(network, inputs)
+    if not len(codes[0]):
+        raise InputError("at least one sample is needed for the project's testbench, got none.")
     vectors = Vectors(codes, reference.simulate(network, codes))
     files: FileSet
     sha = model.source_sha256

@@ -1,6 +1,7 @@
 """The command line: one file a command; each parses, calls ``hwgen.api`` and prints."""
 
 import sys
+import traceback
 from importlib.metadata import version
 from typing import Annotated
 
@@ -55,6 +56,10 @@ def main() -> None:
     except HwgenError as error:
         print(f"hwgen: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except Exception:  # a defect of hwgen's own: told apart from a mismatch, which exits with 1
+        traceback.print_exc()
+        print("hwgen: the lines above show a defect in hwgen; please report them with the command.", file=sys.stderr)
+        sys.exit(70)
     except KeyboardInterrupt:
         print("hwgen: interrupted.", file=sys.stderr)
         sys.exit(130)

@@ -100,14 +100,15 @@ def _plan(adders_per_stage: int | None, latency_cycles: int | None, combinationa
 
 
 def _print_layers(result: api.BuildResult) -> None:
-    adders = result.strategy is api.Strategy.ADDERS
+    adders = result.strategy is not api.Strategy.MULTIPLIERS
     what = "Verilog" if result.target is api.BuildTarget.RTL else f"HLS C++ with {result.strategy.value}"
     title = f"{result.directory}: {what}, {result.part}, {result.clock_ns:g} ns (counted in the network)"
-    columns = ("weights", "left", "zero", "weight bits", "input bits", "products", "adders", "positions")
+    columns = ("weights", "left", "zero", "bits", "products", "adders", "uses")
     rows = table(title, {"layer": "left"} | dict.fromkeys(columns, "right"))
     for layer in result.layers:
         products, sums = (0, layer.adders) if adders else (layer.nonzeros, layer.sums)
         zero = percent(layer.weights - layer.nonzeros, layer.weights)
-        counts = (layer.weights, layer.nonzeros, zero, layer.weight_bits, layer.input_bits, products, sums)
+        bits = f"{layer.weight_bits}x{layer.input_bits}"
+        counts = (layer.weights, layer.nonzeros, zero, bits, products, sums)
         rows.add_row(layer.layer, *(str(count) for count in counts), str(layer.positions))
     console.print(rows)

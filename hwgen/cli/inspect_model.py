@@ -1,5 +1,6 @@
 """``hwgen inspect``: layers, types, sparsity, exactness, and everything that would be refused."""
 
+import shlex
 from pathlib import Path
 
 import typer
@@ -24,12 +25,20 @@ def inspect_command(
         for layer in found.layers:
             rows.add_row(layer.name, layer.class_name, "refused" if layer.refusal else "readable")
         console.print(rows)
+        supported = ""
         for layer in refused:
-            console.print(f"refused: {layer.refusal}", markup=False)
+            why, mark, listed = str(layer.refusal).partition("; supported: ")
+            console.print(f"refused: {why}{'.' if mark else ''}", markup=False)
+            supported = listed or supported
+        if supported:  # the same for all of them
+            console.print(f"supported: {supported}", markup=False)
         if found.problem:
             console.print(f"refused: {found.problem}", markup=False)
         raise typer.Exit(2)
     _print_network(model, found.network)
+    given = {"--input-type": input_type, "--weights": weights, "--masks": masks}
+    options = "".join(f" {name} {shlex.quote(str(value))}" for name, value in given.items() if value is not None)
+    console.print(f"next: hwgen build {model}{options} -o DIR", markup=False)
 
 
 def _print_network(path: Path, network: Network) -> None:
@@ -64,7 +73,9 @@ def _print_network(path: Path, network: Network) -> None:
         rows.add_row(layer.output.name, kind, shape_text(layer.output.shape), str(layer.output.type), *cells)
     console.print(rows)
     console.print()
-    exact = table("float32 (how Keras computes) against exact arithmetic", {"layer": "left", "": "left", "why": "left"})
+    exact = table(
+        "float32 (how Keras computes) against exact arithmetic", {"layer": "left", "float32": "left", "why": "left"}
+    )
     for entry in network.exactness:
         exact.add_row(entry.layer, "exact" if entry.float32_exact else "rounds", entry.reason)
     console.print(exact)
@@ -76,4 +87,3 @@ def _print_network(path: Path, network: Network) -> None:
         else "Keras's own float32 rounds in the layers above; hwgen computes the exact values."
     )
     console.print(verdict)
-    console.print(f"next: hwgen build {path} -o DIR", markup=False)

@@ -1,5 +1,6 @@
 """Tables and figures on the terminal, the same look everywhere."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,8 @@ from rich.table import Table
 # A pipe or a file has no width of its own: give whole lines.
 _PIPED_WIDTH = 200
 
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+_known = sys.stdout.isatty() or "COLUMNS" in os.environ
+console = Console(highlight=False, soft_wrap=True, width=None if _known else _PIPED_WIDTH)
 errors = Console(stderr=True, highlight=False)
 
 

@@ -1,6 +1,7 @@
 """``FileSet``: the files of a project, held in memory until they are written whole or not at all."""
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -49,12 +50,13 @@ class FileSet(Mapping[str, bytes]):
 
         Args:
             directory: created, with its parents. May exist if it is empty.
-            overwrite: whether an hwgen project that is already there may be replaced, whole.
+            overwrite: whether the files of an hwgen project that is already there may be replaced. Files in it that
+                hwgen did not write, a vendor tool's results for example, stay.
         Raises:
             ProjectError: the folder holds something that is not an hwgen project, or one and ``overwrite`` is off; or
                 the file system refuses.
         """
-        directory = Path(directory).absolute()
+        directory = Path(directory).resolve()  # a link to a project stays a link
         _check_target(directory, overwrite)
         try:
             self._write(directory)
@@ -72,9 +74,27 @@ class FileSet(Mapping[str, bytes]):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
                 target.chmod(0o755 if path.endswith(".sh") else 0o644)
+            if is_project(directory):
+                _keep_others(directory, fresh)
             _swap(fresh, directory, staging / "old")
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+def _keep_others(directory: Path, fresh: Path) -> None:
+    """Bring over what hwgen did not write: as links to the same content, which cost nothing."""
+    written = json.loads((directory / PROJECT_FILE).read_text()).get("files", {})
+    for path in directory.rglob("*"):
+        name = path.relative_to(directory)
+        target = fresh / name
+        ours = name.as_posix() in written or name.as_posix() in (PROJECT_FILE, "verify.json")
+        if ours or target.exists() or (path.is_dir() and not path.is_symlink()):
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(path, target, follow_symlinks=False)
+        except OSError:  # no hard links here
+            shutil.copy2(path, target, follow_symlinks=False)
 
 
 def _swap(fresh: Path, directory: Path, old: Path) -> None:

@@ -38,6 +38,8 @@ def read_masks(path: Path | None, graph: Graph) -> Masks:
         masks = {name: archive[name] for name in archive.files} if isinstance(archive, np.lib.npyio.NpzFile) else None
     if masks is None:
         raise ModelFileError(f"{path}: masks are an .npz file with an array for each layer, this is a single array.")
+    if not masks:
+        raise InputError(f"{path}: holds no masks at all; remove it, or train again.")
     weighted = [node.name for node in graph.nodes if node.class_name in WEIGHTED_CLASSES]
     for name, mask in masks.items():
         if name not in weighted:

@@ -91,7 +91,10 @@ class WeightedSum:
         codes = self.kernel.code * np.array(factors, dtype=np.int64)
         bias = [int(b * Fraction(2) ** (fraction + self.input_fraction)) for b in biases]
         if max(abs(b) for b in bias).bit_length() > _WIDEST:
-            raise UnsupportedError(f"layer {self.layer!r}: its bias is too large against the step of its sums.")
+            raise UnsupportedError(
+                f"layer {self.layer!r}: its bias needs more than {_WIDEST} bits in steps of its sums; "
+                f"give its input (--input-type) or its weights coarser steps."
+            )
         return self.emit(codes, fraction, np.array(bias, dtype=np.int64))
 
     def emit_raw(self, functions: list[Affine]) -> tuple[Value, list[Affine]]:

@@ -138,6 +138,14 @@ def _masked(builder: Builder, node: Node, kernel: QuantizedTensor, masks: Masks)
             )
     keep = masks.get(node.name)
     if keep is None:
+        stored = node.weights["kernel"]
+        revived = int((kernel.code[stored == 0] != 0).sum()) if not node.masked else 0
+        if revived:
+            builder.notes.append(
+                f"layer {node.name!r}: {revived} weights are stored as exactly 0, and their quantizer, which has no "
+                f"zero, makes something else of them; if they were pruned, put masks.npz beside the model, or give "
+                f"--masks."
+            )
         return kernel
     if keep.shape != kernel.code.shape:
         raise InputError(
@@ -147,7 +155,8 @@ def _masked(builder: Builder, node: Node, kernel: QuantizedTensor, masks: Masks)
     removed = int((kernel.code[~keep] != 0).sum())
     if removed:
         builder.notes.append(
-            f"layer {node.name!r}: masks.npz removes {removed} weights that the quantizer alone would not make zero."
+            f"layer {node.name!r}: its pruning mask removes {removed} weights that the quantizer alone would not make "
+            f"zero."
         )
     return kernel.masked(keep)
 

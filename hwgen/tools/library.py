@@ -124,6 +124,10 @@ def build_library(
         objects = _compile(tree, compiler, place, headers, jobs, progress)
         link = (*compiler.command, *link_flags(), *objects, "-o", "library.so")
         run(Command(link, "linking the compiled project", place))
+        if not (place / "library.so").is_file():
+            raise ToolFailedError(
+                f"{compiler.version}: linking ended without an error and without a library; is it a C++ compiler?"
+            )
         output.write_bytes((place / "library.so").read_bytes())
     if cache is not None:
         cache.store(key, output)

@@ -206,7 +206,9 @@ def check_request(network: Network, samples: int, given: Sequence[IntArray] | No
                 f"input {value.name!r}: int64 codes of shape (samples, {', '.join(map(str, value.shape))}) were "
                 f"expected, got {got}; hwgen.reference.encode turns real data into codes."
             )
-    if len({len(array) for array in given}) != 1 or not len(given[0]):
+    if not len(given[0]):
+        raise InputError("at least one sample of given data is needed, got none.")
+    if len({len(array) for array in given}) != 1:
         raise InputError(f"every input needs the same number of samples, got {[len(array) for array in given]}.")
     for array, source in zip(given, network.inputs, strict=True):
         value = source.value

@@ -16,7 +16,7 @@ from hwgen.verify import BatchOptions, VerifyReport, verify_networks
 
 BATCH = 10
 SLICE = 2  # batches
-FUZZ = int(os.environ.get("HWGEN_FUZZ", "300")) // BATCH
+FUZZ = -(-int(os.environ.get("HWGEN_FUZZ", "300")) // BATCH)
 
 
 def networks(seeds: range, folder: Path) -> list[Network]:

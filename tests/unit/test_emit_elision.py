@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from hwgen.emit import FileSet, Strategy, hls_project
-from hwgen.fixed import FixedType
-from hwgen.ir import Conv, Dense, Input, Network, SparseTensor, Value, check_network
+from hwgen.fixed import FixedType, Overflow, Rounding
+from hwgen.ir import Conv, Dense, Input, Network, Requantize, SparseTensor, Value, check_network
 
 FUNCTION = re.compile(
     r"^(?:static |inline )?ap_u?int<\d+> (\w+)\(const \w+ x\[\d+\]\) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL
@@ -71,16 +71,17 @@ def fewest_digits(weight: np.ndarray) -> int:
 
 
 def one_layer(weight: np.ndarray, width: int = 5) -> Network:
-    """A dense layer, or a convolution for a weight of three axes, that uses every input and output."""
+    """A dense layer, or a convolution for a weight of three or four axes, that uses every input and output."""
     tensor = SparseTensor.from_dense(weight, FixedType(True, 20, 0))
     bias = np.arange(weight.shape[-1], dtype=np.int64)
     if weight.ndim == 2:
         x = Value("x", (weight.shape[0],), FixedType(True, width, 0))
         y = Value("y", (weight.shape[1],), FixedType(True, 40, 0))
         return check_network(Network("single", (Input(x, None),), (Dense("only", "x", y, tensor, bias),), ("y",)))
-    x = Value("x", (9, weight.shape[1]), FixedType(True, width, 0))
-    y = Value("y", (9, weight.shape[2]), FixedType(True, 40, 0))
-    layer = Conv("only", "x", y, tensor, bias, (1,), ((1, 1),), (1,))
+    axes = weight.ndim - 2
+    x = Value("x", (*(9,) * axes, weight.shape[-2]), FixedType(True, width, 0))
+    y = Value("y", (*(9,) * axes, weight.shape[-1]), FixedType(True, 40, 0))
+    layer = Conv("only", "x", y, tensor, bias, (1,) * axes, ((1, 1),) * axes, (1,) * axes)
     return check_network(Network("single", (Input(x, None),), (layer,), ("y",)))
 
 
@@ -93,7 +94,7 @@ def random_weight(shape: tuple[int, ...], zeros: float, bits: int = 8) -> np.nda
     return np.where(rng.random(shape) < zeros, 0, rng.integers(-(1 << (bits - 1)), 1 << (bits - 1), size=shape))
 
 
-@pytest.mark.parametrize("shape", [(16, 12), (3, 4, 5), (900, 3)])
+@pytest.mark.parametrize("shape", [(16, 12), (3, 4, 5), (3, 3, 4, 6), (900, 3)])
 @pytest.mark.parametrize("zeros", [0.0, 0.75, 1.0])
 def test_multipliers_have_one_product_for_each_nonzero_weight(shape: tuple[int, ...], zeros: float) -> None:
     weight = random_weight(shape, zeros)
@@ -102,7 +103,7 @@ def test_multipliers_have_one_product_for_each_nonzero_weight(shape: tuple[int, 
     assert products == np.count_nonzero(weight)
 
 
-@pytest.mark.parametrize("shape", [(16, 12), (3, 4, 5), (900, 3)])
+@pytest.mark.parametrize("shape", [(16, 12), (3, 4, 5), (3, 3, 4, 6), (900, 3)])
 @pytest.mark.parametrize("zeros", [0.0, 0.75, 1.0])
 def test_adders_have_one_term_for_each_signed_digit(shape: tuple[int, ...], zeros: float) -> None:
     weight = random_weight(shape, zeros)
@@ -111,6 +112,26 @@ def test_adders_have_one_term_for_each_signed_digit(shape: tuple[int, ...], zero
     np.testing.assert_array_equal(matrix, weight.reshape(matrix.shape))
     assert terms == fewest_digits(weight)
     assert "* x[" not in text
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+def test_a_deep_network_has_one_term_for_each_weight_or_digit_of_all_layers(strategy: Strategy) -> None:
+    layers: list[Dense | Requantize] = []
+    source, sizes = Value("x", (8,), FixedType(True, 6, 0)), (12, 10, 4)
+    given = Input(source, None)
+    for number, outputs in enumerate(sizes):
+        weight = random_weight((source.size, outputs), 0.3)
+        assert weight.any(axis=1).all(), "an input that nothing reads would take its neuron with it"
+        tensor = SparseTensor.from_dense(weight, FixedType(True, 8, 0))
+        total = Value(f"total{number}", (outputs,), FixedType(True, 40, source.type.fraction))
+        layers.append(Dense(f"dense{number}", source.name, total, tensor, np.zeros(outputs, dtype=np.int64)))
+        source = Value(f"code{number}", (outputs,), FixedType(True, 6, total.type.fraction - 5))
+        layers.append(Requantize(f"quantize{number}", total.name, source, Rounding.RND_CONV, Overflow.SAT))
+    text = cpp_text(project(check_network(Network("deep", (given,), tuple(layers), (source.name,))), strategy))
+    weights = [layer.weight.dense() for layer in layers if isinstance(layer, Dense)]
+    digits = strategy is Strategy.ADDERS
+    expected = sum(fewest_digits(weight) if digits else int(np.count_nonzero(weight)) for weight in weights)
+    assert sum(len(terms) for terms in terms_by_function(text).values()) == expected
 
 
 def _matrix_shape(weight: np.ndarray) -> tuple[int, int]:

@@ -1,10 +1,12 @@
 """``FileSet``: paths, order, and writing that is whole or not at all."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from hwgen.emit import FileSet, is_project
+from hwgen.emit import FileSet
+from hwgen.emit.files import PROJECT_FILE, is_project
 from hwgen.errors import ProjectError
 
 PROJECT = {"project.json": '{"hwgen": "0", "format": 1}', "b/c.txt": "c", "a.sh": "#!/bin/bash\n", "raw": b"\x00\xff"}
@@ -62,15 +64,34 @@ def test_a_file_in_the_way_is_an_error(tmp_path: Path) -> None:
         FileSet(PROJECT).write(tmp_path / "project", overwrite=True)
 
 
-def test_a_project_is_replaced_only_when_asked_and_then_whole(tmp_path: Path) -> None:
+def test_a_project_is_replaced_only_when_asked_and_what_hwgen_wrote_is_gone(tmp_path: Path) -> None:
     target = tmp_path / "project"
-    FileSet({**PROJECT, "old.txt": "old"}).write(target)
+    listed = json.dumps({"hwgen": "0", "format": 1, "files": {"old.txt": "its hash"}})
+    FileSet({PROJECT_FILE: listed, "old.txt": "old", "verify.json": "a verdict on the old files"}).write(target)
     with pytest.raises(ProjectError, match="already holds"):
         FileSet(PROJECT).write(target)
     assert "old.txt" in tree(target)
     FileSet(PROJECT).write(target, overwrite=True)
     assert tree(target) == dict(FileSet(PROJECT))
     assert [entry.name for entry in tmp_path.iterdir()] == ["project"]
+
+
+def test_files_that_hwgen_did_not_write_stay_when_a_project_is_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "project"
+    FileSet(PROJECT).write(target)
+    (target / "solution").mkdir()
+    (target / "solution" / "csynth.rpt").write_text("hours of synthesis")
+    (target / "notes.txt").write_text("mine")
+    link = tmp_path / "link"
+    link.symlink_to(target)
+    FileSet({**PROJECT, "new": "new"}).write(link, overwrite=True)
+    expected = {
+        **FileSet({**PROJECT, "new": "new"}),
+        "notes.txt": b"mine",
+        "solution/csynth.rpt": b"hours of synthesis",
+    }
+    assert tree(target) == expected
+    assert link.is_symlink()
 
 
 def test_a_failed_write_leaves_the_old_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
