@@ -20,7 +20,7 @@ def verify_command(
     ] = None,
     samples: Annotated[int, typer.Option(min=1, help="Vectors to make: extremes, ties, saturation, random.")] = 2000,
     inputs: Annotated[Path | None, typer.Option(help="Real data (.npy) to run as well.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the vectors.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the vectors.")] = 0,
     compiler: Annotated[str | None, typer.Option(help="g++, clang++ or a path; found by itself if not given.")] = None,
     pristine: Annotated[
         bool, typer.Option("--pristine", help="Of csim: use the ap_types headers as they are; slower, the same codes.")

@@ -111,6 +111,8 @@ def make_vectors(network: Network, samples: int, seed: int = 0, given: Sequence[
         InputError: a negative number of samples, none at all, or given codes of a wrong shape or outside their type.
     """
     check_request(network, samples, given)
+    if seed < 0:
+        raise InputError(f"a seed is 0 or more, got {seed}.")
     collected = _Collected(Space.of(network), Coverage(critical_points(network)))
     if given is not None:
         collected.put(VectorKind.GIVEN, np.concatenate([array.reshape(len(array), -1) for array in given], axis=1))

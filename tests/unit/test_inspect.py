@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from oracle.keras_files import (
     activation,
@@ -135,3 +136,16 @@ def test_every_refusal_is_an_error_of_hwgen() -> None:
     assert issubclass(UnsupportedError, HwgenError)
     assert issubclass(InputError, HwgenError)
     assert HwgenError.exit_code == 2
+
+
+def test_pruned_weights_that_a_quantizer_without_zero_revives_are_noted(tmp_path: Path) -> None:
+    kernel = np.array([[0.5, 0.0], [0.0, -0.5], [0.25, 0.5]], dtype=np.float32)
+    binary = {"class_name": "binary", "config": {"use_01": False, "alpha": 1, "use_stochastic_rounding": False}}
+    layers = [input_layer("data", (3,)), dense("fc", kernel, None, kernel_quantizer=binary)]
+    write_h5(tmp_path / "model.h5", sequential(layers), layers)
+    network = hwgen.load(tmp_path / "model.h5", input_type="fixed<8,3>").network
+    assert any("layer 'fc': 2 weights are stored as exactly 0" in note for note in network.notes)
+    np.savez(tmp_path / "masks.npz", fc=kernel != 0)
+    network = hwgen.load(tmp_path / "model.h5", input_type="fixed<8,3>").network
+    assert not any("stored as exactly 0" in note for note in network.notes)
+    assert any("layer 'fc': its pruning mask removes 2 weights" in note for note in network.notes)

@@ -84,6 +84,7 @@ def _save_masks(path: Path, **masks: Any) -> None:
         ({"data": np.ones((4, 3), bool)}, "holds a mask for 'data'"),
         ({"it": np.ones((3, 4), bool)}, "layer 'it': its pruning mask has shape (3, 4), its kernel (4, 3)"),
         ({"it": np.ones((4, 3))}, "the mask of 'it' is float64"),
+        ({}, "holds no masks at all"),
     ],
 )
 @pytest.mark.parametrize("beside", [True, False])
