@@ -3,8 +3,8 @@
 from hwgen.tools.cache import Cache, cache_directory
 from hwgen.tools.call import call_library
 from hwgen.tools.compilers import Compiler, CompilerFamily, find_compiler
-from hwgen.tools.library import Build, SourceTree, build_library
 from hwgen.tools.run import Command, Finished, Progress, run, run_all, run_unchecked, usable_cores
+from hwgen.tools.shared_library import Build, SourceTree, build_library
 
 __all__ = [
     "Build",

@@ -7,7 +7,7 @@ every non-volatile object then uses. Nothing else changes. The tests compare bot
 overflow mode; the original is used where ``pristine`` is asked for.
 
 What ``volatile`` also hid is that ap_types relies on two's complement wrap-around of signed integers, so
-``hwgen.tools.library`` compiles with ``-fwrapv``; the overloads themselves shift unsigned integers only.
+``hwgen.tools.shared_library`` compiles with ``-fwrapv``; the overloads themselves shift unsigned integers only.
 """
 
 from hwgen.errors import ProjectError

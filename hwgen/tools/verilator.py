@@ -21,8 +21,8 @@ from pathlib import Path
 from hwgen.errors import ToolError, ToolFailedError, ToolMissingError
 from hwgen.tools.cache import Cache
 from hwgen.tools.compilers import Compiler, CompilerFamily
-from hwgen.tools.library import Build, link_flags
 from hwgen.tools.run import Command, Progress, how_it_ended, run, run_all, run_unchecked, usable_cores
+from hwgen.tools.shared_library import Build, link_flags
 
 OLDEST = (5, 0)
 TRACE_MACRO = "HWGEN_TRACE"

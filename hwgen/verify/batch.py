@@ -18,8 +18,8 @@ from hwgen.emit import Strategy, hls_project
 from hwgen.errors import HwgenError
 from hwgen.ir import Network
 from hwgen.tools import Cache, Progress, find_compiler, usable_cores
-from hwgen.tools.library import compile_flags
 from hwgen.tools.prelude import Prelude
+from hwgen.tools.shared_library import compile_flags
 from hwgen.verify.project import Project, open_project, project_from_files
 from hwgen.verify.report import VerifyReport
 from hwgen.verify.run import Engine, simulation_tree, verify_opened

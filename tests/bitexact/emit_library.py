@@ -19,15 +19,15 @@ class Library:
 
     def __init__(self, network: Network, path: Path) -> None:
         self.network = network
-        self.library = ctypes.CDLL(str(path))
+        self.compiled = ctypes.CDLL(str(path))
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         shapes = [self.network.value(name).shape for name in self.network.outputs]
-        return self._call(self.library.hwgen_run, inputs, shapes)
+        return self._call(self.compiled.hwgen_run, inputs, shapes)
 
     def trace(self, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         values = [layer.output for layer in self.network.layers]
-        found = self._call(self.library.hwgen_trace, inputs, [value.shape for value in values])
+        found = self._call(self.compiled.hwgen_trace, inputs, [value.shape for value in values])
         return {value.name: codes for value, codes in zip(values, found, strict=True)}
 
     def _call(self, function, inputs, shapes):  # type: ignore[no-untyped-def]

@@ -9,8 +9,8 @@ import pytest
 from hwgen.errors import InputError, ProjectError, ToolFailedError
 from hwgen.tools import Cache, Compiler, SourceTree, build_library, call_library, find_compiler
 from hwgen.tools.call import UNWRITTEN
-from hwgen.tools.library import compile_flags
 from hwgen.tools.prelude import Prelude
+from hwgen.tools.shared_library import compile_flags
 
 HEAD = '#include <cstddef>\n#include <cstdint>\nextern "C" int '
 SIGNATURE = "run(const int64_t *const *inputs, int64_t *const *outputs, size_t samples)"

@@ -24,8 +24,8 @@ from hwgen.ir import (
     network_to_json,
 )
 from hwgen.tools import Cache, find_compiler
-from hwgen.tools.library import compile_flags
 from hwgen.tools.prelude import Prelude
+from hwgen.tools.shared_library import compile_flags
 from hwgen.verify import (
     BatchOptions,
     Change,
