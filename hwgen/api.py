@@ -165,7 +165,7 @@ def build(
             ``"generic"``.
         plan: of Verilog: how it is pipelined; None for registers behind every adder.
         inputs: real data for the project's own testbench, (samples, *shape); chosen by hwgen where None.
-        overwrite: whether to replace an hwgen project that is already there.
+        overwrite: whether to replace the files of an hwgen project that is already there; others stay.
     Raises:
         ProjectError: the folder holds something else, or a project and ``overwrite`` is off.
         InputError: an option that makes no sense, or not for this target, or data that does not fit.

@@ -16,7 +16,8 @@ from hwgen.errors import HwgenError
 app = typer.Typer(
     name="hwgen",
     help="Turn a pruned, quantized neural network into an FPGA datapath, and prove that the two are equal.",
-    epilog="Exit codes: 0 done or equal; 1 mismatch; 2 misuse or a refused model; 3 a tool is missing or failed.",
+    epilog="Exit codes: 0 done or equal; 1 mismatch; 2 misuse or a refused model; 3 a tool is missing or failed; "
+    "70 a defect in hwgen.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -50,7 +50,9 @@ def build_command(
     inputs: Annotated[
         Path | None, typer.Option(help="Data (.npy) for the project's own testbench; chosen by hwgen if not given.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an hwgen project in DIR.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the files of an hwgen project in DIR; others stay.")
+    ] = False,
 ) -> None:
     """Build the project and print what is in it."""
     loaded = api.load(model, weights, input_type, masks)

@@ -25,8 +25,9 @@ def table(title: str, columns: dict[str, str]) -> Table:
     result = Table(
         title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
     )
-    for heading, justify in columns.items():
-        result.add_column(heading, justify="right" if justify == "right" else "left", overflow="fold")
+    for number, (heading, justify) in enumerate(columns.items()):
+        side = "right" if justify == "right" else "left"
+        result.add_column(heading, justify=side, overflow="fold", no_wrap=number == 0)  # a name stays in one piece
     return result
 
 
