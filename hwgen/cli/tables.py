@@ -26,8 +26,10 @@ def table(title: str, columns: dict[str, str]) -> Table:
         title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
     )
     for number, (heading, justify) in enumerate(columns.items()):
-        side = "right" if justify == "right" else "left"
-        result.add_column(heading, justify=side, overflow="fold", no_wrap=number == 0)  # a name stays in one piece
+        in_one_piece = number == 0  # names
+        result.add_column(
+            heading, justify="right" if justify == "right" else "left", overflow="fold", no_wrap=in_one_piece
+        )
     return result
 
 
