@@ -131,7 +131,7 @@ def test_installed_hwgen_inspects_a_model(environment: Path, tmp_path: Path) -> 
 
 def test_installed_hwgen_says_how_to_get_training(environment: Path, tmp_path: Path) -> None:
     config = (Path(__file__).resolve().parents[2] / "examples" / "digits.toml").read_text(encoding="utf-8")
-    (tmp_path / "config.toml").write_text(config.replace('"digits"', '"data.npz"', 1), encoding="utf-8")
+    (tmp_path / "config.toml").write_text(config.replace('name = "digits"', 'path = "data.npz"', 1), encoding="utf-8")
     x, y = np.zeros((40, 64), dtype=np.float32), np.arange(40) % 10
     np.savez(tmp_path / "data.npz", x_train=x, y_train=y, x_test=x, y_test=y)
     done = subprocess.run(
