@@ -2,11 +2,14 @@
 
 from hwgen.circuit.adder_graph import Adder, AdderGraph, Output, Term
 from hwgen.circuit.circuit import Circuit, Port, Word
+from hwgen.circuit.interface import Interface, default_interface
 from hwgen.circuit.json_form import circuit_from_json, circuit_to_json
 from hwgen.circuit.lower import lower
 from hwgen.circuit.schedule import ClockPlan
 from hwgen.circuit.solve import adder_graph
+from hwgen.circuit.streams import Stream
 from hwgen.circuit.target import TARGETS, Target
+from hwgen.circuit.window import Window
 
 __all__ = [
     "TARGETS",
@@ -14,13 +17,17 @@ __all__ = [
     "AdderGraph",
     "Circuit",
     "ClockPlan",
+    "Interface",
     "Output",
     "Port",
+    "Stream",
     "Target",
     "Term",
+    "Window",
     "Word",
     "adder_graph",
     "circuit_from_json",
     "circuit_to_json",
+    "default_interface",
     "lower",
 ]

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwgen.circuit.bounds import Bounds
-from hwgen.circuit.operations import Operation, Range, Sum, evaluate, sources
+from hwgen.circuit.operations import Gather, Operation, Range, Sum, Tap, evaluate, sources
+from hwgen.circuit.streams import Stream, beat_cycles
 from hwgen.circuit.target import Target
 from hwgen.errors import CircuitError
 from hwgen.fixed import FixedType, IntArray
 
 _WIDEST = FixedType(True, 64, 0)  # NumPy evaluates in int64
+_FORGOTTEN = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +24,23 @@ class Port:
         name: of the network's value.
         shape: of one sample.
         type: of each code.
+        beats: in which a sample comes, each with as many of its codes, in C order.
     """
 
     name: str
     shape: tuple[int, ...]
     type: FixedType
+    beats: int = 1
 
     @property
     def size(self) -> int:
+        """Codes of a sample."""
         return int(np.prod(self.shape))
+
+    @property
+    def codes(self) -> int:
+        """Codes of a beat."""
+        return self.size // self.beats
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +51,9 @@ class Word:
         name: unique; says layer, neuron and step.
         layer: of the network.
         operation: what computes it.
-        stage: pipeline stage in which it is valid; inputs are valid in stage 0.
+        stage: pipeline stage of its stream in which it is valid; inputs are valid in stage 0.
         low, high: what it can reach.
+        stream: index of the stream that it belongs to.
     """
 
     name: str
@@ -51,6 +62,7 @@ class Word:
     stage: int
     low: int
     high: int
+    stream: int = 0
 
     @property
     def signed(self) -> bool:
@@ -64,29 +76,45 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """A fully parallel datapath, one sample a cycle.
+    """A pipelined datapath that takes a beat a cycle: a sample, or a pixel of one.
 
     Attributes:
         name: of the network.
         target: the FPGA family that its sums are made for.
         inputs: in the network's order; a code may be no lower than the word's interval says.
+        streams: that of the inputs first, each after its source.
         words: each reads earlier ones only.
-        outputs: in the network's order.
-        results: for each output, the words of its codes.
-        values: for each layer of the network, the words of its codes: for tracing.
-        latency_cycles: cycles from an input to its outputs.
+        outputs: in the network's order; all of one stream.
+        results: for each output, the words of a beat of its codes.
+        values: for each layer of the network, the words of a beat of its codes: for tracing.
+        latency_cycles: from a sample's first beat to its last output, where its beats come without gaps and no other
+            sample follows.
     """
 
     name: str
     target: Target
     inputs: tuple[Port, ...]
+    streams: tuple[Stream, ...]
     words: tuple[Word, ...]
     outputs: tuple[Port, ...]
     results: tuple[tuple[int, ...], ...]
     values: tuple[tuple[str, tuple[int, ...]], ...]
     latency_cycles: int
 
-    initiation_interval = 1
+    @property
+    def initiation_interval(self) -> int:
+        """Cycles from one sample to the next: its beats."""
+        return self.streams[0].beats
+
+    @property
+    def result_stream(self) -> int:
+        """The stream of the outputs."""
+        return self.words[self.results[0][0]].stream
+
+    @property
+    def result_stage(self) -> int:
+        """The stage of that stream in which the outputs leave."""
+        return result_stage(self.results, [word.stage for word in self.words])
 
     def codes(self, inputs: Sequence[IntArray]) -> tuple[IntArray, ...]:
         """Outputs for input codes.
@@ -96,30 +124,40 @@ class Circuit:
         Returns:
             (samples, *shape) int64, one array an output.
         """
-        words = self._evaluate(inputs)
-        samples = len(inputs[0])
+        found = self._evaluate(inputs, self.results)
         return tuple(
-            np.stack([words[w] for w in result], axis=1).reshape(samples, *port.shape)
-            for port, result in zip(self.outputs, self.results, strict=True)
+            array.reshape(len(inputs[0]), *port.shape) for port, array in zip(self.outputs, found, strict=True)
         )
 
     def trace(self, inputs: Sequence[IntArray]) -> dict[str, IntArray]:
         """Codes of every layer, (samples, size) int64, by the name of its value."""
-        words = self._evaluate(inputs)
-        return {name: np.stack([words[w] for w in indices], axis=1) for name, indices in self.values}
+        found = self._evaluate(inputs, [words for _, words in self.values])
+        return {name: array.reshape(len(inputs[0]), -1) for (name, _), array in zip(self.values, found, strict=True)}
 
-    def _evaluate(self, inputs: Sequence[IntArray]) -> list[IntArray]:
-        flat = tuple(codes.reshape(len(codes), -1) for codes in inputs)
+    def _evaluate(self, inputs: Sequence[IntArray], wanted: Sequence[Sequence[int]]) -> list[IntArray]:
+        """The words of each group, (samples * beats, words); a word that nobody reads any more is forgotten."""
+        samples = len(inputs[0])
+        flat = tuple(
+            codes.reshape(samples * port.beats, port.codes) for port, codes in zip(self.inputs, inputs, strict=True)
+        )
+        last = {source: number for number, word in enumerate(self.words) for source in sources(word.operation)}
+        last |= {word: len(self.words) for group in wanted for word in group}
+        done: dict[int, list[int]] = {}
+        for source, number in last.items():
+            done.setdefault(number, []).append(source)
         words: list[IntArray] = []
-        for word in self.words:
-            words.append(evaluate(word.operation, words, flat))
-        return words
+        for number, word in enumerate(self.words):
+            words.append(evaluate(word.operation, words, flat, samples, self.streams[word.stream]))
+            for source in done.get(number, ()):
+                words[source] = _FORGOTTEN
+        return [np.stack([words[word] for word in group], axis=1) for group in wanted]
 
     def check(self) -> "Circuit":
         """Return the circuit if every invariant holds.
 
-        A word reads earlier words, valid no later than itself; its interval is what its operation gives, and fits 64
-        bits with a sign; outputs are valid by the last stage and fit their type.
+        A word reads earlier words of its stream, valid no later than itself, or, where it starts a stream, words of the
+        source, valid when they are taken; its interval is what its operation gives, and fits 64 bits with a sign;
+        outputs are of one stream and fit their type; the latency is what streams and stages make it.
 
         Raises:
             CircuitError: one does not; the message names the word.
@@ -127,13 +165,7 @@ class Circuit:
         ports: tuple[Range, ...] = tuple((port.type.min_code, port.type.max_code) for port in self.inputs)
         bounds = Bounds(ports)
         for number, word in enumerate(self.words):
-            for source in sources(word.operation):
-                if not 0 <= source < number:
-                    raise CircuitError(f"word {word.name!r} reads word {source}, which is not an earlier one.")
-                if self.words[source].stage > word.stage:
-                    raise CircuitError(
-                        f"word {word.name!r} of stage {word.stage} reads {self.words[source].name!r} too early."
-                    )
+            self._check_sources(number, word)
             low, high = bounds.add(word.operation)
             if (low, high) != (word.low, word.high):
                 raise CircuitError(f"word {word.name!r} reaches {low} to {high}, not {word.low} to {word.high}.")
@@ -142,17 +174,50 @@ class Circuit:
                     f"word {word.name!r} reaches {low} to {high}, more than the 64 bits of a circuit's words."
                 )
         for port, result in zip(self.outputs, self.results, strict=True):
-            if len(result) != port.size:
-                raise CircuitError(f"output {port.name!r} needs {port.size} words, has {len(result)}.")
+            if len(result) != port.codes:
+                raise CircuitError(f"output {port.name!r} needs {port.codes} words, has {len(result)}.")
             for index in result:
                 word = self.words[index]
-                if word.stage > self.latency_cycles or not port.type.holds(word.low, word.high):
+                if word.stream != self.result_stream or not port.type.holds(word.low, word.high):
                     raise CircuitError(
-                        f"output {port.name!r}: word {word.name!r} comes late or does not fit {port.type}."
+                        f"output {port.name!r}: word {word.name!r} is of another stream or does not fit {port.type}."
                     )
+        latency = latency_cycles(
+            self.streams, [word.stage for word in self.words], [word.stream for word in self.words], self.results
+        )
+        if latency != self.latency_cycles:
+            raise CircuitError(f"the latency is {latency} cycles, not {self.latency_cycles}.")
         return self
+
+    def _check_sources(self, number: int, word: Word) -> None:
+        starts = isinstance(word.operation, Tap | Gather)
+        stream = self.streams[word.stream]
+        latest = stream.source_stage if starts else word.stage
+        if starts and stream.gathers != isinstance(word.operation, Gather):
+            raise CircuitError(f"word {word.name!r} takes its value in another way than stream {stream.name!r} does.")
+        for source in sources(word.operation):
+            if not 0 <= source < number:
+                raise CircuitError(f"word {word.name!r} reads word {source}, which is not an earlier one.")
+            read = self.words[source]
+            if read.stream != (stream.source if starts else word.stream):
+                raise CircuitError(f"word {word.name!r} reads {read.name!r} of another stream.")
+            if read.stage > latest:
+                raise CircuitError(f"word {word.name!r} of stage {word.stage} reads {read.name!r} too early.")
 
     @property
     def adders(self) -> int:
         """Rows of carry logic that add."""
         return sum(isinstance(word.operation, Sum) for word in self.words)
+
+
+def result_stage(results: Sequence[Sequence[int]], stage: Sequence[int]) -> int:
+    """The stage in which outputs leave."""
+    return max((stage[word] for result in results for word in result), default=0)
+
+
+def latency_cycles(
+    streams: Sequence[Stream], stage: Sequence[int], stream: Sequence[int], results: Sequence[Sequence[int]]
+) -> int:
+    """Cycles from a sample's first beat to its last output, from the stage and the stream of each word."""
+    last = beat_cycles(streams)[stream[results[0][0]]][-1]
+    return int(last) + result_stage(results, stage)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from hwgen.circuit.adder_graph import Term
@@ -10,6 +10,7 @@ from hwgen.circuit.circuit import Circuit, Port, Word
 from hwgen.circuit.operations import (
     Clip,
     Constant,
+    Gather,
     Maximum,
     Operation,
     Read,
@@ -17,17 +18,21 @@ from hwgen.circuit.operations import (
     Sign,
     Step,
     Sum,
+    Tap,
     Wrap,
     ZeroOutside,
 )
+from hwgen.circuit.streams import Stream
 from hwgen.circuit.target import Target
+from hwgen.circuit.window import Window
 from hwgen.errors import CircuitError, InputError
 from hwgen.fixed import FixedType
 
-FORMAT = 1
+FORMAT = 2
 
 _KINDS: dict[str, Callable[..., Operation]] = {
-    kind.__name__: kind for kind in (Read, Constant, Sum, Shift, Sign, Clip, ZeroOutside, Wrap, Step, Maximum)
+    kind.__name__: kind
+    for kind in (Read, Constant, Sum, Shift, Sign, Clip, ZeroOutside, Wrap, Step, Maximum, Tap, Gather)
 }
 
 
@@ -39,6 +44,7 @@ def circuit_to_json(circuit: Circuit) -> str:
         "target": {"name": circuit.target.name, "operands": circuit.target.operands},
         "latency_cycles": circuit.latency_cycles,
         "inputs": [_port(port) for port in circuit.inputs],
+        "streams": [asdict(stream) for stream in circuit.streams],
         "outputs": [_port(port) for port in circuit.outputs],
         "results": circuit.results,
         "values": circuit.values,
@@ -46,6 +52,7 @@ def circuit_to_json(circuit: Circuit) -> str:
             {
                 "name": word.name,
                 "layer": word.layer,
+                "stream": word.stream,
                 "stage": word.stage,
                 "low": word.low,
                 "high": word.high,
@@ -71,6 +78,7 @@ def circuit_from_json(text: str) -> Circuit:
             document["name"],
             Target(**document["target"]),
             tuple(_read_port(port) for port in document["inputs"]),
+            tuple(_read_stream(**stream) for stream in document["streams"]),
             tuple(_read_word(**word) for word in document["words"]),
             tuple(_read_port(port) for port in document["outputs"]),
             tuple(tuple(result) for result in document["results"]),
@@ -87,12 +95,18 @@ def _port(port: Port) -> dict[str, Any]:
     return {
         "name": port.name,
         "shape": list(port.shape),
+        "beats": port.beats,
         "type": {"signed": kind.signed, "width": kind.width, "fraction": kind.fraction},
     }
 
 
 def _read_port(document: dict[str, Any]) -> Port:
-    return Port(document["name"], tuple(document["shape"]), FixedType(**document["type"]))
+    return Port(document["name"], tuple(document["shape"]), FixedType(**document["type"]), document["beats"])
+
+
+def _read_stream(window: dict[str, list[int]] | None, **document: Any) -> Stream:
+    sizes = None if window is None else Window(**{name: (pair[0], pair[1]) for name, pair in window.items()})
+    return Stream(**document, window=sizes)
 
 
 def _operation(operation: Operation) -> dict[str, Any]:
@@ -103,8 +117,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
     return document | {field.name: getattr(operation, field.name) for field in fields(operation)}
 
 
-def _read_word(name: str, layer: str, stage: int, low: int, high: int, operation: dict[str, Any]) -> Word:
-    return Word(name, layer, _read_operation(**operation), stage, low, high)
+def _read_word(operation: dict[str, Any], **document: Any) -> Word:
+    return Word(**document, operation=_read_operation(**operation))
 
 
 def _read_operation(kind: str, **document: Any) -> Operation:

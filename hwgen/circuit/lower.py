@@ -1,277 +1,186 @@
-"""``lower``: a Network to a Circuit, layer by layer, every sum proven.
+"""``lower``: a Network to a Circuit, layer by layer, every sum proven."""
 
-Only networks whose layers fit in parallel: every value of a sample has its own words.
-"""
-
-from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import assert_never
 
-import numpy as np
-
-from hwgen.circuit.adder_graph import Term
-from hwgen.circuit.bounds import Bounds
-from hwgen.circuit.circuit import Circuit, Port, Word
-from hwgen.circuit.names import adder_names
-from hwgen.circuit.operations import (
-    Clip,
-    Constant,
-    Maximum,
-    Operation,
-    Range,
-    Read,
-    Shift,
-    Sign,
-    Step,
-    Sum,
-    Wrap,
-    ZeroOutside,
-)
+from hwgen.circuit.builder import Builder
+from hwgen.circuit.circuit import Circuit, Port, Word, latency_cycles
+from hwgen.circuit.interface import Interface, beats, default_interface
+from hwgen.circuit.operations import Clip, Gather, Read, Tap, sources
+from hwgen.circuit.quantize import requantize_word, step_word
 from hwgen.circuit.schedule import ClockPlan, stages
 from hwgen.circuit.size import check_size
-from hwgen.circuit.solve import adder_graph
+from hwgen.circuit.spatial import parallel_conv, parallel_pool, stream_conv, stream_pool
+from hwgen.circuit.streams import Stream
 from hwgen.circuit.target import Target
-from hwgen.errors import CircuitError, UnsupportedError
-from hwgen.fixed import FixedType, IntArray, Overflow, Quantizer, Rounding, requantize
-from hwgen.fixed.step import multiply_add_shift
-from hwgen.ir import Conv, Dense, MaxPool, Network, Relu, Requantize, Reshape, StepFunction, Value
+from hwgen.errors import UnsupportedError
+from hwgen.ir import Conv, Dense, Layer, MaxPool, Network, Relu, Requantize, Reshape, StepFunction, Value
 
-MOST_SHIFT = 60  # bits that a constant for rounding may have
+_ELSEWHERE = "build it in parallel (--io parallel) or as HLS C++ (--target hls)."
 
 
-def lower(network: Network, target: Target, plan: ClockPlan) -> Circuit:
-    """Build a fully parallel, pipelined circuit.
+def lower(network: Network, target: Target, plan: ClockPlan, interface: Interface | None = None) -> Circuit:
+    """Build a pipelined circuit.
 
+    Args:
+        interface: how samples come; None for a stream where there is a convolution, else parallel.
     Raises:
-        UnsupportedError: a convolution, which would have to be unrolled; or a network too large to unroll.
+        UnsupportedError: a network too large to unroll, or one whose pixels cannot come in a stream.
         CircuitError: a sum needs more than 62 bits.
+        InputError: a latency that streams cannot have.
     """
-    check_size(network)
-    build = _Builder(network, target)
-    for port, source in enumerate(network.inputs):
-        value = source.value
-        build.words_of[value.name] = [
-            build.add(Read(port, i), value.name, f"{value.name}_{i}") for i in range(value.size)
-        ]
+    interface = default_interface(network) if interface is None else interface
+    check_size(network, interface)
+    lowering = _Lowering(network, target, interface)
+    build = lowering.build
     for layer in network.layers:
-        build.words_of[layer.output.name] = build.layer(layer)
-    results = tuple(tuple(build.words_of[name]) for name in network.outputs)
-    stage = stages(build.operations, plan, [word for result in results for word in result])
+        lowering.layer(layer)
+    placed = [lowering.placed[name] for name in network.outputs]
+    results = tuple(tuple(each.words) for each in placed)
+    if len({each.stream for each in placed}) > 1:
+        raise UnsupportedError(
+            f"network {network.name!r}: its outputs {', '.join(map(repr, network.outputs))} leave in different beats "
+            f"of a stream; {_ELSEWHERE}"
+        )
+
+    def latency(stage: list[int]) -> int:
+        return latency_cycles(_timed(build, stage), stage, build.stream_of, results)
+
+    stage = stages(build.operations, plan, latency)
     words = tuple(
-        Word(name, layer, operation, at, low, high)
-        for name, layer, operation, at, (low, high) in zip(
-            build.names, build.layers, build.operations, stage, build.bounds.ranges, strict=True
+        Word(name, layer_name, operation, at, low, high, stream)
+        for name, layer_name, operation, at, (low, high), stream in zip(
+            build.names, build.layers, build.operations, stage, build.ranges, build.stream_of, strict=True
         )
     )
-    latency = max((words[w].stage for result in results for w in result), default=0)
     return Circuit(
         network.name,
         target,
-        tuple(_port(source.value) for source in network.inputs),
+        tuple(_port(source.value, build.streams[0].beats) for source in network.inputs),
+        _timed(build, stage),
         words,
-        tuple(_port(network.value(name)) for name in network.outputs),
+        tuple(
+            _port(network.value(name), build.streams[each.stream].beats)
+            for name, each in zip(network.outputs, placed, strict=True)
+        ),
         results,
-        tuple((layer.output.name, tuple(build.words_of[layer.output.name])) for layer in network.layers),
-        latency,
+        tuple((layer.output.name, tuple(lowering.placed[layer.output.name].words)) for layer in network.layers),
+        latency(stage),
     ).check()
 
 
-def _port(value: Value) -> Port:
-    return Port(value.name, value.shape, value.type)
+def _port(value: Value, beats_of_sample: int) -> Port:
+    return Port(value.name, value.shape, value.type, beats_of_sample)
 
 
-class _Builder:
-    """Words so far, and the words of each value of the network."""
+def _timed(build: Builder, stage: list[int]) -> tuple[Stream, ...]:
+    """The streams, each taking words of its source when the last of them is there."""
+    taken = [0] * len(build.streams)
+    for operation, stream in zip(build.operations, build.stream_of, strict=True):
+        if isinstance(operation, Tap | Gather):
+            taken[stream] = max(taken[stream], *(stage[source] for source in sources(operation)))
+    return tuple(replace(stream, source_stage=at) for stream, at in zip(build.streams, taken, strict=True))
 
-    def __init__(self, network: Network, target: Target) -> None:
-        self.network, self.target = network, target
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A value: the words of a beat of its codes, and their stream."""
+
+    words: list[int]
+    stream: int
+
+
+class _Lowering:
+    """The circuit so far, and where each value of the network is in it."""
+
+    def __init__(self, network: Network, target: Target, interface: Interface) -> None:
+        self.interface = interface
         self.values = network.values()
-        self.bounds = Bounds(
-            tuple((source.value.type.min_code, source.value.type.max_code) for source in network.inputs)
-        )
-        self.operations: list[Operation] = []
-        self.names: list[str] = []
-        self.layers: list[str] = []
-        self.words_of: dict[str, list[int]] = {}
+        types = [source.value.type for source in network.inputs]
+        count = _input_beats(network, interface)
+        self.build = Builder([(t.min_code, t.max_code) for t in types], target, Stream("in", count))
+        self.placed: dict[str, _Placed] = {}
+        for port, source in enumerate(network.inputs):
+            value = source.value
+            words = [self.build.add(Read(port, i), value.name, f"{value.name}_{i}") for i in range(value.size // count)]
+            self.placed[value.name] = _Placed(words, 0)
 
-    def add(self, operation: Operation, layer: str, name: str) -> int:
-        self.bounds.add(operation)
-        self.operations.append(operation)
-        self.names.append(name)
-        self.layers.append(layer)
-        return len(self.operations) - 1
+    def layer(self, layer: Layer) -> None:
+        """Build a layer and place its value."""
+        given = self.placed[layer.input]
+        self.build.stream = given.stream
+        words = self._words(layer, given.words)
+        self.placed[layer.output.name] = _Placed(words, self.build.stream)
 
-    @property
-    def ranges(self) -> list[Range]:
-        return self.bounds.ranges
-
-    def layer(self, layer: Dense | Conv | MaxPool | Reshape | Relu | Requantize | StepFunction) -> list[int]:
-        given = self.words_of[layer.input]
+    def _words(self, layer: Layer, given: list[int]) -> list[int]:
+        build, shape = self.build, self.values[layer.input].shape
+        stream = self.interface is Interface.STREAM
         match layer:
             case Dense():
-                return self.sums(layer.name, layer.weight.dense(), layer.bias, given)
+                return build.sums(layer.name, layer.weight.dense(), layer.bias.tolist(), given, layer.name)
             case Conv():
-                raise UnsupportedError(
-                    f"layer {layer.name!r}: convolutions have no Verilog form yet; build HLS C++ (--target hls)."
+                return (
+                    stream_conv(build, layer, given, shape[:-1])
+                    if stream
+                    else parallel_conv(build, layer, given, shape)
                 )
             case MaxPool():
-                return self.max_pool(layer, given)
+                return (
+                    stream_pool(build, layer, given, shape[:-1])
+                    if stream
+                    else parallel_pool(build, layer, given, shape)
+                )
             case Reshape():
-                return given
+                return self._reshape(layer, given)
             case Relu():
                 return [
-                    self.add(Clip(w, 0, max(0, self.ranges[w][1])), layer.name, f"{layer.name}_{i}")
+                    build.add(Clip(w, 0, max(0, build.ranges[w][1])), layer.name, f"{layer.name}_{i}")
                     for i, w in enumerate(given)
                 ]
             case Requantize():
                 shift = self.values[layer.input].type.fraction - layer.output.type.fraction
-                return [self.requantize(layer, shift, w, f"{layer.name}_{i}") for i, w in enumerate(given)]
+                return [requantize_word(build, layer, shift, w, f"{layer.name}_{i}") for i, w in enumerate(given)]
             case StepFunction():
                 channels = layer.output.shape[-1]
-                return [self.step(layer, i % channels, w, f"{layer.name}_{i}") for i, w in enumerate(given)]
+                return [step_word(build, layer, i % channels, w, f"{layer.name}_{i}") for i, w in enumerate(given)]
             case _:
                 assert_never(layer)
 
-    def sums(self, layer: str, weight: IntArray, bias: IntArray, given: Sequence[int]) -> list[int]:
-        """A proven adder graph over words."""
-        low, high = [self.ranges[w][0] for w in given], [self.ranges[w][1] for w in given]
-        graph = adder_graph(weight, low, high, bias.tolist(), self.target)
-        nodes = list(given)
-        for name, adder in zip(adder_names(graph, layer), graph.adders, strict=True):
-            terms = tuple(Term(nodes[t.node], t.shift, t.negative) for t in adder.terms)
-            nodes.append(self.add(Sum(terms, adder.constant), layer, name))
-        words = []
-        for j, output in enumerate(graph.outputs):
-            if output.node is None:
-                words.append(self.add(Constant(output.constant), layer, f"{layer}_{j}"))
-            elif output.shift:
-                words.append(self.add(Sum((Term(nodes[output.node], output.shift),)), layer, f"{layer}_{j}"))
-            else:
-                words.append(nodes[output.node])
-        return words
+    def _reshape(self, layer: Reshape, given: list[int]) -> list[int]:
+        """Wires where the beats stay; an image that becomes a vector is gathered."""
+        build = self.build
+        now, wanted = build.streams[build.stream].beats, beats(layer.output, self.interface)
+        if now == wanted:
+            return given
+        if wanted > 1:
+            raise UnsupportedError(
+                f"layer {layer.name!r}: codes that come in {now} beats cannot become a stream of {wanted}; {_ELSEWHERE}"
+            )
+        build.start(Stream(layer.name, 1, build.stream))
+        return [
+            build.add(Gather(word, beat), layer.name, f"{layer.name}_{beat * len(given) + i}")
+            for beat in range(now)
+            for i, word in enumerate(given)
+        ]
 
-    def requantize(self, layer: Requantize, shift: int, word: int, name: str) -> int:
-        """Round by adding and dropping bits, then resolve overflow."""
-        if shift < 0:
-            word = self.add(Sum((Term(word, -shift),)), layer.name, f"{name}_shift")
-        elif shift > 0:
-            word = self.round(layer, shift, word, name)
-        low, high = self.ranges[word]
-        quantizer = layer.quantizer
-        if quantizer.low <= low and high <= quantizer.high:
-            return word
-        match layer.overflow:
-            case Overflow.SAT | Overflow.SAT_SYM:
-                return self.add(Clip(word, quantizer.low, quantizer.high), layer.name, name)
-            case Overflow.SAT_ZERO:
-                kind = quantizer.type
-                return self.add(ZeroOutside(word, kind.min_code, kind.max_code), layer.name, name)
-            case Overflow.WRAP:
-                return self.add(Wrap(word, quantizer.type.signed, quantizer.type.width), layer.name, name)
-            case _:
-                assert_never(layer.overflow)
 
-    def round(self, layer: Requantize, shift: int, word: int, name: str) -> int:
-        if shift > MOST_SHIFT:
-            return self.far_round(layer, shift, word, f"{name}_round")
-        half = 1 << (shift - 1)
-        terms, constant, even = [Term(word, 0)], 0, False
-        match layer.rounding:
-            case Rounding.TRN:
-                pass
-            case Rounding.RND:
-                constant = half
-            case Rounding.RND_MIN_INF:
-                constant = half - 1
-            case Rounding.RND_CONV:
-                constant, even = half, True
-            case Rounding.RND_INF:  # a negative tie goes down
-                constant = half
-                terms.append(Term(self.add(Sign(word), layer.name, f"{name}_negative"), 0, negative=True))
-            case Rounding.RND_ZERO:  # a negative tie goes up
-                constant = half - 1
-                terms.append(Term(self.add(Sign(word), layer.name, f"{name}_negative"), 0))
-            case Rounding.TRN_ZERO:  # a negative number goes up: add 2**shift - 1
-                negative = self.add(Sign(word), layer.name, f"{name}_negative")
-                terms += [Term(negative, shift), Term(negative, 0, negative=True)]
-            case _:
-                assert_never(layer.rounding)
-        if len(terms) > 1 or constant:
-            word = self.add(Sum(tuple(terms), constant), layer.name, f"{name}_round")
-        return self.add(Shift(word, shift, even), layer.name, f"{name}_shift")
+def _input_beats(network: Network, interface: Interface) -> int:
+    """Beats of a sample; a vector that is only reshaped to an image comes as that image.
 
-    def far_round(self, layer: Requantize, shift: int, word: int, name: str) -> int:
-        """Shifts so far that hardly a bit is left: at most three levels, found by bisection."""
-        grid = Quantizer(FixedType(True, 64, -shift), layer.rounding, Overflow.SAT)
-
-        def rounded(code: int) -> int:
-            return int(requantize(np.array([code]), FixedType(True, 64, 0), grid)[0])
-
-        low, high = self.ranges[word]
-        thresholds: list[int] = []
-        levels = [rounded(low)]
-        while levels[-1] < rounded(high):
-            start, end = (thresholds[-1] if thresholds else low), high
-            while start < end:
-                middle = (start + end) // 2
-                start, end = (start, middle) if rounded(middle) > levels[-1] else (middle + 1, end)
-            thresholds.append(start)
-            levels.append(rounded(start))
-        return self.add(Step(word, tuple(thresholds), tuple(levels)), layer.name, name)
-
-    def step(self, layer: StepFunction, channel: int, word: int, name: str) -> int:
-        """Multiply, add, shift where that is exact; otherwise comparators."""
-        row = min(channel, layer.thresholds.shape[0] - 1)
-        low, high = self.ranges[word]
-        at, levels = layer.thresholds[row].tolist(), layer.levels[row].tolist()
-        first = sum(t <= low for t in at)
-        reached = [t for t in at if low < t <= high]
-        kept = levels[first : first + len(reached) + 1]
-        form = multiply_add_shift(reached, kept, low, high)
-        if form is None or len(reached) < 4:
-            return self.add(Step(word, tuple(reached), tuple(kept)), layer.name, name)
-        graph = adder_graph(np.array([[form.multiplier]]), [low], [high], [form.addend], self.target)
-        nodes = [word]
-        for number, adder in enumerate(graph.adders):
-            terms = tuple(Term(nodes[t.node], t.shift, t.negative) for t in adder.terms)
-            nodes.append(self.add(Sum(terms, adder.constant), layer.name, f"{name}_scale{number}"))
-        output = graph.outputs[0]
-        assert output.node is not None
-        line = nodes[output.node]
-        if output.shift:
-            line = self.add(Sum((Term(line, output.shift),)), layer.name, f"{name}_line")
-        line = self.add(Shift(line, form.shift), layer.name, f"{name}_shift")
-        reach = self.ranges[line]
-        if reach[0] < form.low or reach[1] > form.high:
-            line = self.add(Clip(line, form.low, form.high), layer.name, name)
-        return line
-
-    def max_pool(self, layer: MaxPool, given: Sequence[int]) -> list[int]:
-        """A tree of comparisons for each output."""
-        source = self.values[layer.input].shape
-        index = np.arange(int(np.prod(source))).reshape(source)
-        padding = [*layer.padding, (0, 0)]
-        padded = np.pad(index, padding, constant_values=-1)
-        words: list[int] = []
-        for position in np.ndindex(*layer.output.shape):
-            window = padded
-            for axis, (size, stride) in enumerate(zip(layer.window, layer.strides, strict=True)):
-                start = position[axis] * stride
-                window = window.take(range(start, start + size), axis=axis)
-            taps = [given[i] for i in window[..., position[-1]].ravel().tolist() if i >= 0]
-            if not taps:
-                raise CircuitError(f"layer {layer.name!r}: a window holds no value.")
-            words.append(self.largest(layer.name, taps, f"{layer.name}_{len(words)}"))
-        return words
-
-    def largest(self, layer: str, taps: list[int], name: str) -> int:
-        number = 0
-        while len(taps) > 1:
-            pairs = [taps[i : i + 2] for i in range(0, len(taps), 2)]
-            taps = []
-            for pair in pairs:
-                if len(pair) == 1:
-                    taps.append(pair[0])
-                    continue
-                taps.append(self.add(Maximum(pair[0], pair[1]), layer, f"{name}_max{number}"))
-                number += 1
-        return taps[0]
+    Raises:
+        UnsupportedError: several inputs that do not all come in one beat.
+    """
+    counts = []
+    for source in network.inputs:
+        readers = [layer for layer in network.layers if layer.input == source.value.name]
+        images = {beats(layer.output, interface) for layer in readers if isinstance(layer, Reshape)}
+        only_reshaped = len(images) == 1 and all(isinstance(layer, Reshape) for layer in readers)
+        counts.append(
+            images.pop() if only_reshaped and len(source.value.shape) == 1 else beats(source.value, interface)
+        )
+    if len(counts) > 1 and max(counts) > 1:
+        raise UnsupportedError(
+            f"network {network.name!r}: its {len(counts)} inputs would come in {', '.join(map(str, counts))} beats, "
+            f"and a stream has one input; {_ELSEWHERE}"
+        )
+    return counts[0] if counts else 1

@@ -4,12 +4,14 @@ Sums are exact. ``Shift`` and ``Step`` are where a value becomes coarser; ``Clip
 where it becomes narrower.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
 import numpy as np
 
 from hwgen.circuit.adder_graph import Term
+from hwgen.circuit.streams import Stream
 from hwgen.fixed import FixedType, IntArray, Overflow, Quantizer, Rounding, requantize
 
 
@@ -97,7 +99,29 @@ class Maximum:
     second: int
 
 
-Operation = Read | Constant | Sum | Shift | Sign | Clip | ZeroOutside | Wrap | Step | Maximum
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """A word of the source stream, so many rows and columns from the window's anchor.
+
+    Attributes:
+        otherwise: what it is where that lies outside the frame; None where it never does.
+    """
+
+    word: int
+    row: int
+    column: int
+    otherwise: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gather:
+    """A word of the source stream as it was in one beat of the sample."""
+
+    word: int
+    beat: int
+
+
+Operation = Read | Constant | Sum | Shift | Sign | Clip | ZeroOutside | Wrap | Step | Maximum | Tap | Gather
 
 Range = tuple[int, int]
 
@@ -111,27 +135,29 @@ def sources(operation: Operation) -> tuple[int, ...]:
             return tuple(term.node for term in terms)
         case Maximum(first=first, second=second):
             return (first, second)
-        case Shift() | Sign() | Clip() | ZeroOutside() | Wrap() | Step():
+        case Shift() | Sign() | Clip() | ZeroOutside() | Wrap() | Step() | Tap() | Gather():
             return (operation.word,)
         case _:
             assert_never(operation)
 
 
-def evaluate(operation: Operation, words: list[IntArray], inputs: tuple[IntArray, ...]) -> IntArray:
-    """The operation's value for every sample.
+def evaluate(
+    operation: Operation, words: Sequence[IntArray], inputs: tuple[IntArray, ...], samples: int, stream: Stream
+) -> IntArray:
+    """The operation's value in every beat of every sample.
 
     Args:
-        words: values of earlier words, (samples,) int64 each.
-        inputs: (samples, size) int64 codes, one array a port.
+        words: values of earlier words, (samples * beats of their stream,) int64 each.
+        inputs: (samples * beats, codes of a beat) int64, one array a port.
+        stream: of the word.
     """
     match operation:
         case Read():
             return inputs[operation.port][:, operation.index]
         case Constant():
-            samples = len(inputs[0]) if inputs else 0
-            return np.full(samples, operation.value, dtype=np.int64)
+            return np.full(samples * stream.beats, operation.value, dtype=np.int64)
         case Sum():
-            total = np.full(len(inputs[0]), operation.constant, dtype=np.int64)
+            total = np.full(samples * stream.beats, operation.constant, dtype=np.int64)
             for term in operation.terms:
                 shifted = words[term.node] << term.shift
                 total = total - shifted if term.negative else total + shifted
@@ -161,6 +187,12 @@ def evaluate(operation: Operation, words: list[IntArray], inputs: tuple[IntArray
             return np.array(operation.levels, dtype=np.int64)[passed]
         case Maximum():
             return np.maximum(words[operation.first], words[operation.second])
+        case Tap():
+            assert stream.window is not None
+            otherwise = 0 if operation.otherwise is None else operation.otherwise
+            return stream.window.taps(words[operation.word], operation.row, operation.column, otherwise).ravel()
+        case Gather():
+            return words[operation.word].reshape(samples, -1)[:, operation.beat]
         case _:
             assert_never(operation)
 
@@ -214,6 +246,12 @@ def interval(operation: Operation, ranges: list[Range], inputs: tuple[Range, ...
         case Maximum():
             (low1, high1), (low2, high2) = ranges[operation.first], ranges[operation.second]
             return max(low1, low2), max(high1, high2)
+        case Tap(otherwise=None) | Gather():
+            return ranges[operation.word]
+        case Tap():
+            assert operation.otherwise is not None
+            low, high = ranges[operation.word]
+            return min(low, operation.otherwise), max(high, operation.otherwise)
         case _:
             assert_never(operation)
 

@@ -1,11 +1,12 @@
 """Pipelining: the stage of each word, by adders a stage or by a target latency."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hwgen.circuit.operations import (
     Clip,
     Constant,
+    Gather,
     Maximum,
     Operation,
     Read,
@@ -13,6 +14,7 @@ from hwgen.circuit.operations import (
     Sign,
     Step,
     Sum,
+    Tap,
     Wrap,
     ZeroOutside,
     sources,
@@ -26,7 +28,8 @@ class ClockPlan:
 
     Attributes:
         adders_per_stage: rows of logic (adders, comparators, selections) between registers; None: no registers at all.
-        latency_cycles: at most this many cycles instead, with stages as shallow as that allows.
+        latency_cycles: at most this many cycles from a sample's first beat to its last output instead, with stages as
+            shallow as that allows.
     """
 
     adders_per_stage: int | None = 1
@@ -39,26 +42,38 @@ class ClockPlan:
             raise InputError(f"a latency is not negative, got {self.latency_cycles} cycles.")
 
 
-def stages(operations: Sequence[Operation], plan: ClockPlan, results: Sequence[int]) -> list[int]:
-    """The stage of each word, as early as the plan allows; a latency is that of the words ``results``."""
-    if plan.latency_cycles is not None:
-        return _within(operations, plan.latency_cycles, results)
-    return _by_depth(operations, plan.adders_per_stage)
+def stages(operations: Sequence[Operation], plan: ClockPlan, latency: Callable[[list[int]], int]) -> list[int]:
+    """The stage of each word within its stream, as early as the plan allows.
 
-
-def _within(operations: Sequence[Operation], latency: int, results: Sequence[int]) -> list[int]:
-    deepest = max(_levels(operations), default=0)
-    for depth in range(1, deepest + 1):
+    Args:
+        latency: cycles from input to output, where the words are in such stages.
+    Raises:
+        InputError: streams alone take more cycles than the plan allows.
+    """
+    if plan.latency_cycles is None:
+        return _by_depth(operations, plan.adders_per_stage)
+    for depth in range(1, max(_levels(operations), default=0) + 1):
         found = _by_depth(operations, depth)
-        if max((found[word] for word in results), default=0) <= latency:
+        if latency(found) <= plan.latency_cycles:
             return found
-    return [0] * len(operations)
+    found = [0] * len(operations)
+    if latency(found) > plan.latency_cycles:
+        raise InputError(
+            f"a latency of {plan.latency_cycles} cycles was asked for, but the pixels of a sample and the line buffers "
+            f"alone take {latency(found)}; ask for more, or build it in parallel (--io parallel)."
+        )
+    return found
+
+
+def _read_within(operation: Operation) -> tuple[int, ...]:
+    """The words of its own stream that an operation reads; a tap and a gathered word start one."""
+    return () if isinstance(operation, Tap | Gather) else sources(operation)
 
 
 def _levels(operations: Sequence[Operation]) -> list[int]:
     level: list[int] = []
     for operation in operations:
-        level.append(max((level[s] for s in sources(operation)), default=0) + rows(operation))
+        level.append(max((level[s] for s in _read_within(operation)), default=0) + rows(operation))
     return level
 
 
@@ -68,7 +83,7 @@ def _by_depth(operations: Sequence[Operation], depth: int | None) -> list[int]:
     stage: list[int] = []
     used: list[int] = []
     for operation in operations:
-        read = sources(operation)
+        read = _read_within(operation)
         now = max((stage[s] for s in read), default=0)
         filled = max((used[s] for s in read if stage[s] == now), default=0)
         cost = rows(operation)
@@ -86,5 +101,7 @@ def rows(operation: Operation) -> int:
             return 1
         case Shift():
             return int(operation.ties_to_even)
-        case Read() | Constant() | Sign() | Wrap():
+        case Tap():
+            return int(operation.otherwise is not None)
+        case Read() | Constant() | Sign() | Wrap() | Gather():
             return 0

@@ -1,50 +1,48 @@
-"""How large a network is when all of it stands side by side, counted before anything is built."""
+"""How large a circuit will be, counted before anything is built."""
 
 from math import prod
 from typing import assert_never
 
 import numpy as np
 
+from hwgen.circuit.interface import Interface, beats
 from hwgen.errors import UnsupportedError
 from hwgen.fixed import IntArray
 from hwgen.fixed.digits import signed_digits
 from hwgen.ir import Conv, Dense, Layer, MaxPool, Network, Relu, Requantize, Reshape, StepFunction
 
-MOST_TERMS = 400_000  # beyond it a parallel circuit fills the memory, and no FPGA holds it
+MOST_TERMS = 400_000  # beyond it a circuit fills the memory, and no FPGA holds it
 
 
-def check_size(network: Network) -> None:
+def check_size(network: Network, interface: Interface) -> None:
     """Refuse what would not fit, before memory fills.
 
     Raises:
-        UnsupportedError: more than ``MOST_TERMS`` terms; or a convolution, which would have to be unrolled.
+        UnsupportedError: more than ``MOST_TERMS`` terms.
     """
-    terms = {layer.name: layer_terms(layer) for layer in network.layers}
+    terms = {layer.name: layer_terms(layer, interface) for layer in network.layers}
     total = sum(terms.values()) + sum(source.value.size for source in network.inputs)
     if total > MOST_TERMS:
         largest = max(terms, key=terms.__getitem__, default="")
         share = f", {terms[largest]:,} of them in layer {largest!r}" if largest else ""
+        kind = "fully parallel" if interface is Interface.PARALLEL else "streaming"
+        spatial = any(isinstance(layer, Conv | MaxPool) for layer in network.layers)
+        stream = "stream its pixels (--io stream), " if interface is Interface.PARALLEL and spatial else ""
         raise UnsupportedError(
-            f"network {network.name!r} is too large to unroll: a fully parallel circuit adds or compares {total:,} "
-            f"terms (signed digits of weights, steps, windows){share}, and at most {MOST_TERMS:,} are built; prune or "
-            f"quantize it further, or build HLS C++ (--target hls)."
+            f"network {network.name!r} is too large to unroll: a {kind} circuit adds or compares {total:,} "
+            f"terms (signed digits of weights, steps, windows){share}, and at most {MOST_TERMS:,} are built; "
+            f"{stream}prune or quantize it further, or build HLS C++ (--target hls)."
         )
 
 
-def layer_terms(layer: Layer) -> int:
-    """Terms that a layer adds, compares or chooses from.
-
-    Raises:
-        UnsupportedError: it is a convolution.
-    """
-    size = layer.output.size
+def layer_terms(layer: Layer, interface: Interface) -> int:
+    """Terms that a layer adds, compares or chooses from."""
+    size = layer.output.size // beats(layer.output, interface)
     match layer:
         case Dense():
             return size + _digits(layer.weight.code)
         case Conv():
-            raise UnsupportedError(
-                f"layer {layer.name!r}: convolutions have no Verilog form yet; build HLS C++ (--target hls)."
-            )
+            return size + _digits(layer.weight.code) * (size // layer.output.shape[-1])
         case MaxPool():
             return size * prod(layer.window)
         case StepFunction():

@@ -8,12 +8,14 @@ from hwgen.circuit import Word
 from hwgen.circuit.operations import (
     Clip,
     Constant,
+    Gather,
     Maximum,
     Read,
     Shift,
     Sign,
     Step,
     Sum,
+    Tap,
     Wrap,
     ZeroOutside,
     sources,
@@ -95,6 +97,8 @@ def expression(
             return _step(operation, word, words[operation.word], source(operation.word), reader)
         case Maximum():
             return _maximum(word, words, source, reader)
+        case Tap() | Gather():
+            raise AssertionError("tapped and gathered words stand in line buffers")
         case _:
             assert_never(operation)
 
