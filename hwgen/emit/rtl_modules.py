@@ -1,10 +1,11 @@
-"""Views of the modules of a Verilog project: one an input, one a layer."""
+"""Views of the modules of a Verilog project: one an input, one a stream's start, one a layer."""
 
 from dataclasses import dataclass
 
 from hwgen.emit.names import Names
 from hwgen.emit.rtl_bits import Reader, Signal
-from hwgen.emit.rtl_expressions import Add3, expression
+from hwgen.emit.rtl_expressions import Add3, expression, reads
+from hwgen.emit.rtl_streams import StreamStart, StreamView
 from hwgen.emit.rtl_wiring import Place, Tap, Wiring
 
 ADD3 = "hwgen_add3"
@@ -34,7 +35,8 @@ class ModuleView:
         instance: its name in the top.
         title: what it is, for people.
         notes: more of it, line by line.
-        ports: declarations; ``pins`` their names.
+        ports: declarations; ``pins`` their names, and what they are connected to in the top.
+        stream: what starts a stream in it; None where nothing does.
         primitives: modules of the library that it uses.
         unused: bits that nothing reads.
     """
@@ -45,23 +47,32 @@ class ModuleView:
     title: str
     notes: tuple[str, ...]
     ports: tuple[str, ...]
-    pins: tuple[str, ...]
+    pins: tuple[tuple[str, str], ...]
+    stream: StreamView | None
     stages: tuple[StageView, ...]
     primitives: tuple[str, ...]
     unused: tuple[str, ...]
 
 
 def module_view(
-    wiring: Wiring, place: Place, module: str, instance: str, notes: tuple[str, ...], inputs: list[Signal], names: Names
+    wiring: Wiring,
+    place: Place,
+    module: str,
+    instance: str,
+    notes: tuple[str, ...],
+    inputs: list[Signal],
+    names: Names,
+    valid: tuple[str, str] | None,
 ) -> ModuleView:
     """The module of one place.
 
     Args:
+        valid: where it starts a stream, the valid bit with which its words come, and that of its own.
         notes: lines that say what the layer is.
         inputs: signals of the circuit's ports.
         names: of the design.
     """
-    return _Module(wiring, place, inputs, names).view(module, instance, notes)
+    return _Module(wiring, place, inputs, names).view(module, instance, notes, valid)
 
 
 class _Module:
@@ -72,36 +83,56 @@ class _Module:
         self.exported = set(place.exports)
         self.three_operands = wiring.circuit.target.operands >= 3 and wiring.circuit.target.name == "amd"
         self.uses_add3 = False
+        self.start: StreamStart | None = None
 
-    def view(self, module: str, instance: str, notes: tuple[str, ...]) -> ModuleView:
+    def view(self, module: str, instance: str, notes: tuple[str, ...], valid: tuple[str, str] | None) -> ModuleView:
         wiring, place = self.wiring, self.place
         given: list[Signal] = [] if place.port is None else [self.inputs[place.port]]
         given += [wiring.signals[tap] for tap in place.imports]
         for signal in given:
             self.reader.declare(signal)
+        if place.stream is not None:
+            self.start = self._start(place.stream)
         stages = self._stages()
         clocked = any(stage.moves for stage in stages)
-        clock = ("clk", "ce") if clocked else ()
+        clock = ("clk", "rst", "ce") if valid else ("clk", "ce") if clocked else ()
         made = [wiring.signals[tap] for tap in place.exports]
         ports = [f"input wire {name}" for name in clock]
+        pins = [(name, name) for name in clock]
+        if valid:
+            ports += ["input wire in_valid", "output wire out_valid"]
+            pins += [("in_valid", valid[0]), ("out_valid", valid[1])]
         ports += [f"input wire {signal.declaration}" for signal in given]
         ports += [
             f"output {'reg' if self._kept(tap) else 'wire'} {signal.declaration}"
             for tap, signal in zip(place.exports, made, strict=True)
         ]
-        what = f"layer {place.layer}" if place.port is None else f"the codes of input {place.layer}"
+        started = None if self.start is None else self.start.view()
         return ModuleView(
             name=module,
             instance=instance,
             path=f"rtl/{module}.v",
-            title=f"{wiring.circuit.name}: {what}.",
+            title=f"{wiring.circuit.name}: {_what(place)}.",
             notes=notes,
             ports=tuple(ports),
-            pins=(*clock, *(signal.name for signal in [*given, *made])),
+            pins=(*pins, *((signal.name, signal.name) for signal in [*given, *made])),
+            stream=started,
             stages=stages,
-            primitives=(ADD3,) if self.uses_add3 else (),
+            primitives=((ADD3,) if self.uses_add3 else ()) + (started.primitives if started else ()),
             unused=self.reader.unread(),
         )
+
+    def _start(self, number: int) -> StreamStart:
+        circuit = self.wiring.circuit
+        stream = circuit.streams[number]
+        assert stream.source is not None
+        # A constant word needs nothing of the stream.
+        taps = [self.words[word] for word in self.place.words if reads(self.words[word])]
+
+        def source(word: int) -> Signal:
+            return self.wiring.signals[self.wiring.tap(word, stream.source_stage)]
+
+        return StreamStart(stream, circuit.streams[stream.source].beats, taps, source, self.names, self.reader)
 
     def _kept(self, tap: Tap) -> bool:
         """Whether a register holds it."""
@@ -141,7 +172,11 @@ class _Module:
         def source(index: int) -> Signal:
             return self.wiring.signals[self.wiring.tap(index, word.stage)]
 
-        made = expression(word, self.words, source, self.inputs, self.three_operands, self.reader)
+        made: str | Add3
+        if self.start is not None and reads(word):
+            made = self.start.expression(word)
+        else:
+            made = expression(word, self.words, source, self.inputs, self.three_operands, self.reader)
         port = (number, word.stage) in self.exported
         interval = f" // {word.low}" if word.low == word.high else f" // {word.low} to {word.high}"
         if number in self.wiring.codes:
@@ -170,3 +205,9 @@ class _Module:
             ");",
             *((f"assign {signal.name}[{low - 1}:0] = {add.low};",) if low else ()),
         )
+
+
+def _what(place: Place) -> str:
+    if place.port is not None:
+        return f"the codes of input {place.layer}"
+    return f"layer {place.layer}" if place.stream is None else f"what layer {place.layer} sees"

@@ -8,7 +8,7 @@ from hwgen.circuit import Circuit, circuit_to_json
 from hwgen.emit.files import PROJECT_FILE, FileSet
 from hwgen.emit.project import FORMAT, NETWORK_FILE, check_part_and_clock
 from hwgen.emit.render import render_rtl, static_rtl
-from hwgen.emit.rtl_top import Design, design
+from hwgen.emit.rtl_top import Design, PortView, design
 from hwgen.emit.vectors import Vectors, check_vectors
 from hwgen.errors import InputError
 from hwgen.fixed import IntArray
@@ -16,7 +16,7 @@ from hwgen.ir import Network, check_network, network_to_json
 
 CIRCUIT_FILE = "circuit.json"
 SIGNALS_FILE = "signals.json"
-_LIBRARY = ("hwgen_add3", "hwgen_register_slice")
+_LIBRARY = ("hwgen_add3", "hwgen_gather", "hwgen_line_buffer", "hwgen_register_slice", "hwgen_window")
 _SERIES_7 = ("xc7", "xa7", "xq7")
 _ULTRASCALE = ("xcku", "xcvu", "xczu", "xcau", "xcu", "xqku", "xqvu", "xqzu", "xazu", "xaau", "xck26", "xck24")
 
@@ -89,8 +89,8 @@ def rtl_project(
         "exactness": [{"layer": e.layer, "float32_exact": e.float32_exact, "bits": e.bits} for e in network.exactness],
         "top": network.name,
         "axis": made.axis.name,
-        "inputs": [{"port": port.name, "value": port.value, "bits": port.msb + 1} for port in made.top.inputs],
-        "outputs": [{"port": port.name, "value": port.value, "bits": port.msb + 1} for port in made.top.outputs],
+        "inputs": [_port(port, made.top.in_beats) for port in made.top.inputs],
+        "outputs": [_port(port, made.top.out_beats) for port in made.top.outputs],
         "sources": sources,
         "files": {path: sha256(files[path].encode()).hexdigest() for path in sorted(files)},
     }
@@ -127,17 +127,16 @@ def _testbench(made: Design, circuit: Circuit, vectors: Vectors) -> dict[str, st
     given = zip(made.top.inputs, circuit.inputs, vectors.inputs, strict=True)
     expected = zip(made.top.outputs, circuit.outputs, vectors.outputs, strict=True)
     for view, port, codes in (*given, *expected):
-        files[f"tb/{view.name}.hex"] = _hex_lines(codes, port.type.width)
+        files[f"tb/{view.name}.hex"] = _hex_lines(codes.reshape(-1, port.codes), port.type.width)
     return files
 
 
 def _hex_lines(codes: IntArray, width: int) -> str:
-    """A sample a line, its last code first."""
+    """A beat a line, (beats, codes), its last code first."""
     mask = (1 << width) - 1
-    rows = codes.reshape(len(codes), -1)
-    digits = -(-rows.shape[1] * width // 4)
+    digits = -(-codes.shape[1] * width // 4)
     lines = []
-    for row in rows.tolist():
+    for row in codes.tolist():
         packed = 0
         for code in reversed(row):
             packed = packed << width | code & mask
@@ -157,12 +156,20 @@ def _defines(part: str) -> tuple[str, str]:
 def _signals(made: Design) -> str:
     """For each value, where its codes are."""
     document = {
-        value: [
-            None
-            if code is None
-            else {"instance": code[0], "signal": code[1], "stage": code[2], "width": code[3], "signed": code[4]}
-            for code in codes
-        ]
-        for value, codes in made.traces.items()
+        value: {
+            "beats": trace.beats,
+            "valid": trace.valid,
+            "codes": [
+                None
+                if code is None
+                else {"instance": code[0], "signal": code[1], "stage": code[2], "width": code[3], "signed": code[4]}
+                for code in trace.codes
+            ],
+        }
+        for value, trace in made.traces.items()
     }
     return json.dumps(document, separators=(",", ":")) + "\n"
+
+
+def _port(port: PortView, beats: int) -> dict[str, str | int]:
+    return {"port": port.name, "value": port.value, "bits": port.msb + 1, "beats": beats}

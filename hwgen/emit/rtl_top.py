@@ -7,20 +7,23 @@ from hwgen.circuit import Circuit, Port
 from hwgen.emit.names import Names
 from hwgen.emit.rtl_bits import Reader, Signal
 from hwgen.emit.rtl_modules import ModuleView, module_view
-from hwgen.emit.rtl_wiring import Wiring
+from hwgen.emit.rtl_wiring import Place, Wiring
 from hwgen.ir import Network, network_text
 
 # Names in the top's, the wrapper's and the testbench's own text.
 _TAKEN = """
     clk rst ce in_valid out_valid valid unused core slice aclk aresetn out_ready dut
-    s_axis_tdata s_axis_tvalid s_axis_tready m_axis_tdata m_axis_tvalid m_axis_tready
-    run sent received cycle errors seed drive check SAMPLES LATENCY MOST_CYCLES hwgen_add3 hwgen_register_slice
+    s_axis_tdata s_axis_tvalid s_axis_tready m_axis_tdata m_axis_tvalid m_axis_tready m_axis_tlast beat
+    run sent received cycle errors seed drive check in_beats out_beats
+    SAMPLES LATENCY MOST_CYCLES IN_BEATS OUT_BEATS GIVEN EXPECTED
+    hwgen_add3 hwgen_register_slice hwgen_window hwgen_line_buffer hwgen_gather
+    pixel step row column window gather
 """
 
 
 @dataclass(frozen=True, slots=True)
 class PortView:
-    """A port of the top: all codes of a value.
+    """A port of the top: a beat of a value's codes.
 
     Attributes:
         value: its name in the network.
@@ -43,7 +46,31 @@ class PartView:
     wires: tuple[str, ...]
     module: str
     instance: str
-    pins: tuple[str, ...]
+    pins: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ValidView:
+    """The valid bits of a stream.
+
+    Attributes:
+        name: of the wires, bit k for stage k.
+        start: what is valid in stage 0.
+        stages: the last stage that is looked at.
+        kept: name of their registers.
+        title: which stream it is, for people.
+    """
+
+    name: str
+    start: str
+    stages: int
+    kept: str
+    title: str
+
+    @property
+    def next(self) -> str:
+        """What the registers take."""
+        return f"{self.name}[{self.stages - 1}:0]" if self.stages > 1 else f"{self.name}[0]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +94,49 @@ class AxisView:
 
 @dataclass(frozen=True, slots=True)
 class TopView:
-    """The top module."""
+    """The top module.
+
+    Attributes:
+        in_beats, out_beats: of a sample.
+        interval: cycles from one sample to the next.
+        valids: the streams from input to output.
+        out_valid: the valid bit of the outputs.
+    """
 
     name: str
     testbench: str
     text: tuple[str, ...]
     latency_cycles: int
     latency_text: str
+    in_beats: int
+    out_beats: int
     inputs: tuple[PortView, ...]
     outputs: tuple[PortView, ...]
     parts: tuple[PartView, ...]
-    next_valid: str
+    valids: tuple[ValidView, ...]
+    out_valid: str
     unused: tuple[str, ...]
+
+    @property
+    def clocked(self) -> bool:
+        """Whether it has registers."""
+        return len(self.valids) > 1 or self.valids[0].stages > 0
+
+
+@dataclass(frozen=True, slots=True)
+class TraceView:
+    """Where the codes of a value can be seen.
+
+    Attributes:
+        beats: of a sample.
+        valid: the wires of the top whose bit k says that a beat is in stage k; none where no output depends on it.
+        codes: of a beat: (instance, signal, stage, width, signed) each; None for a code that no output depends on, and
+            for a constant one that is built into its readers.
+    """
+
+    beats: int
+    valid: str
+    codes: tuple[tuple[str, str, int, int, bool] | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +145,13 @@ class Design:
 
     Attributes:
         modules: of inputs and layers, in the network's order.
-        traces: for each value of the network, the signals of its codes: (instance, signal, stage, width, signed) each;
-            None for a code that no output depends on, and for a constant one that is built into its readers.
+        traces: of each value of the network.
     """
 
     top: TopView
     axis: AxisView
     modules: tuple[ModuleView, ...]
-    traces: Mapping[str, tuple[tuple[str, str, int, int, bool] | None, ...]]
+    traces: Mapping[str, TraceView]
 
 
 def design(network: Network, circuit: Circuit) -> Design:
@@ -109,43 +166,77 @@ def design(network: Network, circuit: Circuit) -> Design:
         names.take(f"given_{port.name}")
         names.take(f"expected_{port.name}")
     wiring = Wiring(circuit, names)
+    valids = _valids(wiring, names)
     ports = [Signal(port.name, port.msb + 1, False) for port in inputs]
     lines = _lines(network)
-    modules = [
-        module_view(
-            wiring,
-            place,
-            names.take(f"{network.name}_{place.layer}"),
-            names.take(f"u_{place.layer}"),
-            lines.get(place.layer, ()),
-            ports,
-            names,
-        )
-        for place in wiring.places
-    ]
+    modules = [_module(network.name, wiring, place, lines, ports, valids, names) for place in wiring.places]
     reader = Reader()
     for signal in ports:
         reader.whole(reader.declare(signal))
-    latency = circuit.latency_cycles
+    result = valids[circuit.result_stream]
     top = TopView(
         name=network.name,
         testbench=testbench,
         text=tuple(network_text(network).splitlines()),
         latency_cycles=circuit.latency_cycles,
         latency_text=f"Latency {circuit.latency_cycles} cycles, initiation interval {circuit.initiation_interval}.",
+        in_beats=circuit.streams[0].beats,
+        out_beats=circuit.streams[circuit.result_stream].beats,
         inputs=tuple(inputs),
         outputs=tuple(_output(wiring, number, port) for number, port in enumerate(outputs)),
         parts=_parts(network, wiring, modules),
-        next_valid="in_valid" if latency == 1 else f"{{valid[{latency - 2}:0], in_valid}}",
+        valids=tuple(valids.values()),
+        out_valid=f"{result.name}[{result.stages}]",
         unused=_unused(inputs, wiring),
     )
-    return Design(top, _axis(axis, top), tuple(modules), _traces(wiring, modules))
+    return Design(top, _axis(axis, top), tuple(modules), _traces(wiring, modules, valids))
+
+
+def _valids(wiring: Wiring, names: Names) -> dict[int, ValidView]:
+    """The valid bits of the streams that lead to the outputs."""
+    found = {}
+    for number in wiring.streams():
+        name = wiring.circuit.streams[number].name
+        start = names.take(f"start_{name}") if number else "in_valid"
+        title = f"What layer {name} sees" if number else "The input"
+        last = wiring.last_stage(number)
+        found[number] = ValidView(names.take(f"valid_{name}"), start, last, names.take(f"kept_valid_{name}"), title)
+    return found
+
+
+def _module(
+    network: str,
+    wiring: Wiring,
+    place: Place,
+    lines: Mapping[str, tuple[str, ...]],
+    inputs: list[Signal],
+    valids: Mapping[int, ValidView],
+    names: Names,
+) -> ModuleView:
+    valid, kind = None, ""
+    if place.stream is not None:
+        stream = wiring.circuit.streams[place.stream]
+        assert stream.source is not None
+        valid = (f"{valids[stream.source].name}[{stream.source_stage}]", valids[place.stream].start)
+        kind = "_gather" if stream.gathers else "_window"
+    return module_view(
+        wiring,
+        place,
+        names.take(f"{network}_{place.layer}{kind}"),
+        names.take(f"u_{place.layer}{kind}"),
+        lines.get(place.layer, ()),
+        inputs,
+        names,
+        valid,
+    )
 
 
 def _port(names: Names, direction: str, port: Port) -> PortView:
     shape = "x".join(map(str, port.shape))
     comment = f"{port.name}: {shape} codes of {port.type}, w = {port.type.width}"
-    return PortView(names.take(f"{direction}_{port.name}"), port.name, port.size * port.type.width - 1, comment)
+    if port.beats > 1:
+        comment += f", in {port.beats} beats of {port.codes}"
+    return PortView(names.take(f"{direction}_{port.name}"), port.name, port.codes * port.type.width - 1, comment)
 
 
 def _lines(network: Network) -> dict[str, tuple[str, ...]]:
@@ -163,25 +254,27 @@ def _output(wiring: Wiring, number: int, port: PortView) -> PortView:
 
 
 def _parts(network: Network, wiring: Wiring, modules: list[ModuleView]) -> tuple[PartView, ...]:
-    found = {(place.layer, place.port): (place, module) for place, module in zip(wiring.places, modules, strict=True)}
+    found: dict[tuple[str, int | None], list[tuple[Place, ModuleView]]] = {}
+    for place, module in zip(wiring.places, modules, strict=True):
+        found.setdefault((place.layer, place.port), []).append((place, module))
     titles: list[tuple[str, int | None, str]] = [
         (source.value.name, port, f"Input {source.value.name}") for port, source in enumerate(network.inputs)
     ]
     titles += [(layer.name, None, f"Layer {layer.name}: {type(layer).__name__}") for layer in network.layers]
     parts = []
     for layer, port, title in titles:
-        if (layer, port) in found:
-            place, module = found[layer, port]
+        for place, module in found.get((layer, port), ()):
+            what = title if place.stream is None else f"What layer {layer} sees"
             wires = tuple(f"wire {wiring.signals[tap].declaration};" for tap in place.exports)
-            pins = tuple(module.pins)
-            parts.append(PartView(title, wires, module.name, module.instance, pins))
-        else:
+            parts.append(PartView(what, wires, module.name, module.instance, module.pins))
+        if (layer, port) not in found:
             parts.append(PartView(f"{title}, no logic", (), "", "", ()))
     return tuple(parts)
 
 
 def _unused(inputs: list[PortView], wiring: Wiring) -> tuple[str, ...]:
-    unused = [] if wiring.circuit.latency_cycles else ["clk", "rst", "ce"]
+    clocked = len(wiring.streams()) > 1 or wiring.circuit.result_stage
+    unused = [] if clocked else ["clk", "rst", "ce"]
     read = {place.port for place in wiring.places}
     return (*unused, *(port.name for number, port in enumerate(inputs) if number not in read))
 
@@ -204,7 +297,8 @@ def _axis(name: str, top: TopView) -> AxisView:
     return AxisView(name, in_bits, out_bits, tuple(pins), f"{{{', '.join(parts)}}}", padding)
 
 
-def _traces(wiring: Wiring, modules: list[ModuleView]) -> dict[str, tuple[tuple[str, str, int, int, bool] | None, ...]]:
+def _traces(wiring: Wiring, modules: list[ModuleView], valids: Mapping[int, ValidView]) -> dict[str, TraceView]:
+    circuit = wiring.circuit
     instance = {
         word: module.instance for place, module in zip(wiring.places, modules, strict=True) for word in place.words
     }
@@ -212,8 +306,13 @@ def _traces(wiring: Wiring, modules: list[ModuleView]) -> dict[str, tuple[tuple[
     def trace(word: int) -> tuple[str, str, int, int, bool] | None:
         if not wiring.alive(word):
             return None
-        stage = wiring.circuit.words[word].stage
+        stage = circuit.words[word].stage
         signal = wiring.signals[word, stage]
         return (instance[word], signal.name, stage, signal.width, signal.signed)
 
-    return {value: tuple(trace(word) for word in words) for value, words in wiring.circuit.values}
+    found = {}
+    for value, words in circuit.values:
+        stream = circuit.words[words[0]].stream
+        valid = valids[stream].name if stream in valids else ""
+        found[value] = TraceView(circuit.streams[stream].beats, valid, tuple(trace(word) for word in words))
+    return found

@@ -1,34 +1,38 @@
 """Where the words of a circuit live: which module computes each, how long it is kept, and which modules read it when.
 
-A *tap* is a word as it stands in one pipeline stage. A word's registers stand beside it, in its own module, so that
-all its readers share them; modules read each other's taps through ports.
+A *tap* is a word as it stands in one pipeline stage of its stream. A word's registers stand beside it, in its own
+module, so that all its readers share them; modules read each other's taps through ports.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hwgen.circuit import Circuit
-from hwgen.circuit.operations import Read
+from hwgen.circuit.operations import Gather, Read
+from hwgen.circuit.operations import Tap as WindowTap
 from hwgen.emit.names import Names
 from hwgen.emit.rtl_bits import Signal
 from hwgen.emit.rtl_expressions import is_constant, reads
 
 Tap = tuple[int, int]  # word, stage
+_Home = tuple[str, int | None, int | None]  # layer, port, stream that starts
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What becomes one module: an input of the network, or a layer.
+    """What becomes one module: an input of the network, the start of a stream, or a layer.
 
     Attributes:
         layer: name of the layer, or of the input's value.
         port: index of the input; None for a layer.
+        stream: index of the stream that it starts; None where it starts none.
         words: that it computes and somebody reads, by stage.
         imports, exports: taps that it reads from others, and that others read.
     """
 
     layer: str
     port: int | None
+    stream: int | None
     words: tuple[int, ...]
     imports: tuple[Tap, ...]
     exports: tuple[Tap, ...]
@@ -54,7 +58,23 @@ class Wiring:
 
     def results(self, port: int) -> list[Tap]:
         """The taps of an output's codes."""
-        return [self.tap(word, self.circuit.latency_cycles) for word in self.circuit.results[port]]
+        return [self.tap(word, self.circuit.result_stage) for word in self.circuit.results[port]]
+
+    def streams(self) -> tuple[int, ...]:
+        """The streams that lead to the outputs, that of the inputs first."""
+        found: list[int] = []
+        stream: int | None = self.circuit.result_stream
+        while stream is not None:
+            found.append(stream)
+            stream = self.circuit.streams[stream].source
+        return tuple(reversed(found))
+
+    def last_stage(self, stream: int) -> int:
+        """The stage of a stream in which it is taken, by the next or by the outputs."""
+        following = [
+            self.circuit.streams[each] for each in self.streams() if self.circuit.streams[each].source == stream
+        ]
+        return following[0].source_stage if following else self.circuit.result_stage
 
     def alive(self, word: int) -> bool:
         """Whether an output depends on the word."""
@@ -63,16 +83,23 @@ class Wiring:
     def read_by(self, word: int) -> Iterator[Tap]:
         """The taps that compute a word."""
         for source in reads(self.circuit.words[word]):
-            yield self.tap(source, self.circuit.words[word].stage)
+            yield self.tap(source, self._reading_stage(word))
+
+    def _reading_stage(self, word: int) -> int:
+        """In which stage its sources are read."""
+        operation = self.circuit.words[word].operation
+        if isinstance(operation, WindowTap | Gather):
+            return self.circuit.streams[self.circuit.words[word].stream].source_stage
+        return self.circuit.words[word].stage
 
     def _last_stages(self) -> dict[int, int]:
         """For each word that an output depends on, the last stage in which it is read."""
         words = self.circuit.words
-        last = {word: self.circuit.latency_cycles for result in self.circuit.results for word in result}
+        last = {word: self.circuit.result_stage for result in self.circuit.results for word in result}
         for number in range(len(words) - 1, -1, -1):
             if number in last:
                 for source in reads(words[number]):
-                    last[source] = max(last.get(source, 0), words[number].stage)
+                    last[source] = max(last.get(source, 0), self._reading_stage(number))
         return last
 
     def _signals(self, names: Names) -> dict[Tap, Signal]:
@@ -88,16 +115,15 @@ class Wiring:
         return signals
 
     def _places(self) -> tuple[Place, ...]:
-        words = self.circuit.words
-        home: dict[int, tuple[str, int | None]] = {}
-        members: dict[tuple[str, int | None], list[int]] = {}
-        for number in sorted(self.last):
-            operation = words[number].operation
-            key = (words[number].layer, operation.port if isinstance(operation, Read) else None)
-            home[number] = key
+        home = {number: self._home(number) for number in sorted(self.last)}
+        members: dict[_Home, list[int]] = {}
+        # A stream starts somewhere even where none of its words is read.
+        for stream in self.streams()[1:]:
+            members.setdefault((self.circuit.streams[stream].name, None, stream), [])
+        for number, key in home.items():
             members.setdefault(key, []).append(number)
-        imports: dict[tuple[str, int | None], set[Tap]] = {key: set() for key in members}
-        exports: dict[tuple[str, int | None], set[Tap]] = {key: set() for key in members}
+        imports: dict[_Home, set[Tap]] = {key: set() for key in members}
+        exports: dict[_Home, set[Tap]] = {key: set() for key in members}
         for number, key in home.items():
             for tap in self.read_by(number):
                 if home[tap[0]] != key:
@@ -106,13 +132,23 @@ class Wiring:
         for port in range(len(self.circuit.outputs)):
             for tap in self.results(port):
                 exports[home[tap[0]]].add(tap)
+        words = self.circuit.words
         return tuple(
             Place(
-                layer,
-                port,
+                *key,
                 tuple(sorted(numbers, key=lambda number: words[number].stage)),
-                tuple(sorted(imports[layer, port])),
-                tuple(sorted(exports[layer, port])),
+                tuple(sorted(imports[key])),
+                tuple(sorted(exports[key])),
             )
-            for (layer, port), numbers in members.items()
+            for key, numbers in members.items()
         )
+
+    def _home(self, number: int) -> _Home:
+        word = self.circuit.words[number]
+        match word.operation:
+            case Read(port=port):
+                return word.layer, port, None
+            case WindowTap() | Gather():
+                return word.layer, None, word.stream
+            case _:
+                return word.layer, None, None
