@@ -13,7 +13,7 @@ from hwgen.ir import Network, network_text
 # Names in the top's, the wrapper's and the testbench's own text.
 _TAKEN = """
     clk rst ce in_valid out_valid valid unused core slice aclk aresetn out_ready dut
-    s_axis_tdata s_axis_tvalid s_axis_tready m_axis_tdata m_axis_tvalid m_axis_tready
+    s_axis_tdata s_axis_tvalid s_axis_tready m_axis_tdata m_axis_tvalid m_axis_tready m_axis_tlast
     run sent received cycle errors seed drive check SAMPLES LATENCY MOST_CYCLES hwgen_add3 hwgen_register_slice
 """
 
@@ -54,6 +54,7 @@ class AxisView:
         in_bits, out_bits: of the streams' data, whole bytes.
         input_pins: connections of the top's inputs.
         data: what goes out.
+        last: whether the beat that goes out is the last one of its sample.
         unused: padding of the incoming data, empty where there is none.
     """
 
@@ -62,6 +63,7 @@ class AxisView:
     out_bits: int
     input_pins: tuple[str, ...]
     data: str
+    last: str
     unused: str
 
 
@@ -201,7 +203,7 @@ def _axis(name: str, top: TopView) -> AxisView:
     padding = ""
     if in_bits > low:
         padding = f"s_axis_tdata[{in_bits - 1}:{low}]" if in_bits - low > 1 else f"s_axis_tdata[{low}]"
-    return AxisView(name, in_bits, out_bits, tuple(pins), f"{{{', '.join(parts)}}}", padding)
+    return AxisView(name, in_bits, out_bits, tuple(pins), f"{{{', '.join(parts)}}}", "1'b1", padding)
 
 
 def _traces(wiring: Wiring, modules: list[ModuleView]) -> dict[str, tuple[tuple[str, str, int, int, bool] | None, ...]]:
