@@ -7,8 +7,8 @@ You need hwgen, Icarus Verilog (``iverilog`` and ``vvp`` on PATH) and cocotb 2 (
     python examples/cocotb/run.py my_rtl --data x.npy       # your own data, (samples, *shape); one file an input
     python examples/cocotb/run.py my_rtl --waves            # and a waveform, my_rtl_axis.fst, in sim_build/
 
-The tests are in ``axis_stream.py``: codes go in with random gaps, the receiver stalls at random, and each output code is
-compared with hwgen's reference. Copy that file as a start for your own; nothing in it is made for one network.
+The tests are in ``axis_stream.py``: codes go in with random gaps, the receiver stalls at random, and each output code
+is compared with hwgen's reference. Copy that file as a start for your own; nothing in it is made for one network.
 """
 
 import argparse
