@@ -88,7 +88,7 @@ wheel: $(READY) ## dist/hwgen-*.whl and the source distribution
 
 .PHONY: clean
 clean: ## remove what builds, tests and the demo leave; .venv stays
-	rm -rf build dist demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf build dist demo site sim_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find hwgen tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: distclean

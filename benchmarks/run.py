@@ -22,6 +22,9 @@ RESULTS = HERE / "results"
 # One core each, so that figures are a core's.
 ONE_CORE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
+RTL_SAMPLES = 1_000_000
+QUICK_RTL_SAMPLES = 20_000
+
 Figures = dict[str, float | str]
 
 
@@ -35,14 +38,14 @@ def measure(script: str, *arguments: str) -> Figures:
     return dict(json.loads(lines[-1])) if lines else {}
 
 
-def plan(folder: Path) -> dict[str, tuple[str, ...]]:
+def plan(folder: Path, quick: bool) -> dict[str, tuple[str, ...]]:
     """What to measure: a name, and the command for it."""
     rows: dict[str, tuple[str, ...]] = {"NumPy reference": ("measure_reference.py", str(folder))}
-    for compiler in ("g++", "clang++"):
-        if shutil.which(compiler):
-            for strategy in ("multipliers", "adders"):
-                name = f"C++ by hwgen, {strategy}, {compiler}"
-                rows[name] = ("measure_hwgen.py", str(folder), strategy, compiler, "fast")
+    compilers = [compiler for compiler in ("g++", "clang++") if shutil.which(compiler)]
+    for compiler in compilers:
+        for strategy in ("multipliers", "adders"):
+            name = f"C++ by hwgen, {strategy}, {compiler}"
+            rows[name] = ("measure_hwgen.py", str(folder), strategy, compiler, "fast")
     rows["C++ by hwgen, multipliers, g++, original ap_types"] = (
         "measure_hwgen.py",
         str(folder),
@@ -51,11 +54,14 @@ def plan(folder: Path) -> dict[str, tuple[str, ...]]:
         "pristine",
     )
     rows["C++ by hls4ml, g++"] = ("measure_hls4ml.py", str(folder))
+    samples = QUICK_RTL_SAMPLES if quick else RTL_SAMPLES
+    for compiler in compilers[-1:] if quick else compilers:
+        rows[f"Verilog by hwgen, Verilator, {compiler}"] = ("measure_rtl.py", str(folder), compiler, str(samples))
     return rows
 
 
-def run(rounds: int) -> dict[str, list[Figures]]:
-    """Measure everything in turn, ``rounds`` times."""
+def run(rounds: int, quick: bool) -> dict[str, list[Figures]]:
+    """Measure everything in turn, ``rounds`` times; ``quick`` leaves out what only takes longer."""
     columns = (TextColumn("{task.description:<50}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with (
         tempfile.TemporaryDirectory() as temporary,
@@ -64,7 +70,7 @@ def run(rounds: int) -> dict[str, list[Figures]]:
         folder = Path(temporary)
         task = bars.add_task("making the network", total=None)
         measure("networks.py", str(folder))
-        rows = plan(folder)
+        rows = plan(folder, quick)
         bars.update(task, total=rounds * len(rows))
         found: dict[str, list[Figures]] = {name: [] for name in rows}
         for _ in range(rounds):
@@ -90,19 +96,28 @@ def tables(found: dict[str, list[Figures]]) -> list[Table]:
     figures = found["NumPy reference"]
     reference.add_row("hwgen.reference", spread(figures, "samples_s", 1e-3, 0))
     reference.add_row("plain int64 matrix products", spread(figures, "plain_int64_samples_s", 1e-3, 0))
-    csim = Table(title="C++ simulation, same network, one core", title_justify="left", box=None)
+    simulation = Table(title="Simulation of C++ and Verilog, same network, one core", title_justify="left", box=None)
     for heading in ("", "compile, CPU s", "compile, wall s", "thousand samples/s", "equal to Keras"):
-        csim.add_column(heading, justify="right" if heading else "left")
+        simulation.add_column(heading, justify="right" if heading else "left")
     for name, figures in found.items():
         if "compile_cpu_s" in figures[0]:
-            csim.add_row(
+            simulation.add_row(
                 name,
                 spread(figures, "compile_cpu_s"),
                 spread(figures, "compile_wall_s"),
                 spread(figures, "samples_s", 1e-3),
                 f"{min(float(figure['equal']) for figure in figures):.2%}",
             )
-    return [reference, csim]
+    circuit = Table(title="From network to Verilog, same network", title_justify="left", box=None)
+    for heading in ("", "build, wall s", "adders", "latency, cycles"):
+        circuit.add_column(heading, justify="right" if heading else "left")
+    built = [figure for figures in found.values() for figure in figures if "build_wall_s" in figure]
+    circuit.add_row(
+        "Verilog by hwgen, one adder a stage, for amd",
+        spread(built, "build_wall_s", digits=2),
+        *(f"{built[0][key]:,}" for key in ("adders", "latency_cycles")),
+    )
+    return [reference, simulation, circuit]
 
 
 def versions(found: dict[str, list[Figures]]) -> dict[str, str]:
@@ -148,7 +163,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="how often each figure is measured")
     parser.add_argument("--quick", action="store_true", help="one round, results not written")
     options = parser.parse_args()
-    found = run(1 if options.quick else options.rounds)
+    found = run(1 if options.quick else options.rounds, options.quick)
     shown = tables(found)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
     for table in shown:

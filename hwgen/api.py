@@ -3,9 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import wraps
 from hashlib import sha256
+from inspect import signature
+from numbers import Integral, Real
+from os import PathLike
 from pathlib import Path
-from typing import TypeVar
+from types import NoneType
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -75,6 +80,56 @@ def _one_or_all(results: tuple[_T, ...]) -> _T | tuple[_T, ...]:
     return results[0] if len(results) == 1 else results
 
 
+_Parameters = ParamSpec("_Parameters")
+
+# Arguments of the functions below by name: the types they may have, and what to call those. What is not here says by
+# itself what it should be: names out of a list, types of numbers, arrays.
+_PATH = ((str, PathLike), "a path")
+_PATH_OR_NONE = ((str, PathLike, NoneType), "a path or None")
+_TEXT_OR_NONE = ((str, NoneType), "text or None")
+_INTEGER = ((Integral,), "an integer")
+_TRUTH = ((bool, np.bool_), "True or False")
+_ARGUMENTS: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "path": _PATH,
+    "config": _PATH,
+    "directory": _PATH,
+    "weights": _PATH_OR_NONE,
+    "masks": _PATH_OR_NONE,
+    "waveform": _PATH_OR_NONE,
+    "model": ((Model,), "what hwgen.load returns"),
+    "part": _TEXT_OR_NONE,
+    "compiler": _TEXT_OR_NONE,
+    "fpga": ((str, Target, NoneType), "a family's name, a Target or None"),
+    "plan": ((ClockPlan, NoneType), "a ClockPlan or None"),
+    "clock_ns": ((Real,), "a number"),
+    "samples": ((Integral, NoneType), "an integer or None"),
+    "seed": _INTEGER,
+    "gap_percent": _INTEGER,
+    "stall_percent": _INTEGER,
+    "overwrite": _TRUTH,
+    "pristine": _TRUTH,
+    "cache": _TRUTH,
+}
+
+
+def _checked(function: Callable[_Parameters, _T]) -> Callable[_Parameters, _T]:
+    """Refuse arguments of another type with an InputError, before anything is read or written."""
+
+    @wraps(function)
+    def call(*positional: _Parameters.args, **named: _Parameters.kwargs) -> _T:
+        for name, given in signature(function).bind(*positional, **named).arguments.items():
+            if name not in _ARGUMENTS:
+                continue
+            types, words = _ARGUMENTS[name]
+            # Python counts True as an integer.
+            if not isinstance(given, types) or (isinstance(given, bool) and bool not in types):
+                raise InputError(f"{function.__name__}: {name} should be {words}, got {given!r}.")
+        return function(*positional, **named)
+
+    return call
+
+
+@_checked
 def load(
     path: str | Path,
     weights: str | Path | None = None,
@@ -97,6 +152,7 @@ def load(
     return Model(network, sha256(Path(path).read_bytes()).hexdigest())
 
 
+@_checked
 def inspect(
     path: str | Path,
     weights: str | Path | None = None,
@@ -139,6 +195,7 @@ class BuildResult:
     circuit: Circuit | None = None
 
 
+@_checked
 def build(
     model: Model,
     directory: str | Path,
@@ -230,11 +287,12 @@ class SimulationEngine(Enum):
     RTLSIM = "rtlsim"  # its Verilog, with Verilator
 
 
+@_checked
 def verify(
     directory: str | Path,
     *,
     engine: str | SimulationEngine | None = None,
-    samples: int = DEFAULT_SAMPLES,
+    samples: int | None = None,
     inputs: ArrayLike | Sequence[ArrayLike] | None = None,
     seed: int = 0,
     compiler: str | None = None,
@@ -249,7 +307,8 @@ def verify(
 
     Args:
         engine: ``"csim"`` for C++, ``"rtlsim"`` for Verilog; None for what the project holds.
-        samples: vectors that hwgen makes: extremes, one-hot, rounding ties, saturation edges, random.
+        samples: vectors that hwgen makes: extremes, one-hot, rounding ties, saturation edges, random; None for 2,000,
+            fewer where a sample of Verilog is many beats.
         inputs: real data to run as well, (samples, *shape).
         seed: of the vectors, and of gaps and stalls.
         compiler: ``"g++"``, ``"clang++"`` or a path; None chooses one.
@@ -295,7 +354,7 @@ def verify(
             raise InputError("gaps, stalls and waveforms are of Verilog projects; this one is C++.")
         report = verify_project(
             project,
-            samples=samples,
+            samples=DEFAULT_SAMPLES if samples is None else samples,
             inputs=None if inputs is None else reference.encode(open_project(project).network, inputs),
             seed=seed,
             compiler=compiler,
@@ -307,6 +366,7 @@ def verify(
     return report
 
 
+@_checked
 def train(config: str | Path, progress: Callable[[training.TrainProgress], None] | None = None) -> TrainResult:
     """Train, quantize and prune as a TOML file says; needs the ``train`` extra.
 

@@ -1,8 +1,9 @@
 // Streams samples through a module that hwgen wrote, with random gaps and stalls, and notes when each came out.
 //
 // Compiled together with Verilator's C++ of the module and with a generated ports.h, which names the ports:
-//   HWGEN_INPUTS(PORT)   PORT(position, name, codes, width, is_signed) for each input
+//   HWGEN_INPUTS(PORT)   PORT(position, name, codes of a beat, width, is_signed) for each input
 //   HWGEN_OUTPUTS(PORT)  likewise
+//   HWGEN_IN_BEATS, HWGEN_OUT_BEATS  of a sample
 // ports.h is the only part that depends on the network.
 
 #include <dlfcn.h>
@@ -22,12 +23,15 @@
 namespace {
 
 // The columns of the settings, of which only the first row is read.
-enum Setting { SEED, GAP_PERCENT, STALL_PERCENT, LATENCY_CYCLES, FIRST_TRACED, LAST_TRACED, SETTINGS };
-// The columns of the timing, a row a sample. Cycles count from the first after reset, stalled ones included; the
-// latency does not count stalled ones. Of SURPLUS only the first row is written: outputs that belong to no sample.
+// ALONE: a sample goes in when the one before has come out.
+enum Setting { SEED, GAP_PERCENT, STALL_PERCENT, LATENCY_CYCLES, ALONE, FIRST_TRACED, LAST_TRACED, SETTINGS };
+// The columns of the timing, a row a sample: cycle of its first beat in, of its last beat out. Cycles count from the
+// first after reset, stalled ones included; the latency does not count stalled ones. Of SURPLUS only the first row is
+// written: beats out that belong to no sample.
 enum Timing { CYCLE_IN, CYCLE_OUT, LATENCY, SURPLUS, TIMINGS };
 
 constexpr int64_t NOT_YET = -1;
+constexpr std::size_t IN_BEATS = HWGEN_IN_BEATS, OUT_BEATS = HWGEN_OUT_BEATS;
 constexpr uint64_t PATIENCE_CYCLES = 64; // beyond four times the latency, for a sample that does not come
 
 constexpr std::size_t words_of(std::size_t bits) { return (bits + 31) / 32; }
@@ -98,7 +102,7 @@ class Random { // xorshift64*
 class Run {
   public:
     Run(const int64_t *const *inputs, int64_t *const *outputs, std::size_t samples)
-        : inputs_(inputs), outputs_(outputs), samples_(samples), settings_(inputs[HWGEN_INPUT_COUNT]),
+        : inputs_(inputs), outputs_(outputs), given_(samples * IN_BEATS), expected_(samples * OUT_BEATS), settings_(inputs[HWGEN_INPUT_COUNT]),
           timing_(outputs[HWGEN_OUTPUT_COUNT]), random_(uint64_t(settings_[SEED])) {
         // Registers start with random bits: what needs a reset shows.
         context_.randReset(2);
@@ -121,10 +125,13 @@ class Run {
         // After the last input, wait for the missing outputs; after the last output, watch for one too many.
         const uint64_t patience = 4 * latency + PATIENCE_CYCLES, watch = 2 * latency + 8;
         uint64_t waited = 0, watched = 0;
-        while (in_ < samples_ || (out_ < samples_ ? waited < patience : watched < watch)) {
-            if (in_ == samples_) (out_ < samples_ ? waited : watched) += 1;
-            if (in_ > out_ + latency + patience) break; // nothing comes any more
+        while (in_ < given_ || (out_ < expected_ ? waited < patience : watched < watch)) {
+            if (!may_feed()) (out_ < expected_ ? waited : watched) += 1;
+            if (waited >= patience) break; // nothing comes any more
+            if (in_ / IN_BEATS > out_ / OUT_BEATS + latency + patience) break;
+            const std::size_t before = in_;
             cycle();
+            if (in_ != before && in_ < given_) waited = 0;
         }
         top_->final();
 #ifdef HWGEN_TRACE
@@ -146,10 +153,15 @@ class Run {
         top_->rst = 0;
     }
 
+    bool may_feed() const {
+        if (in_ == given_) return false;
+        return !settings_[ALONE] || in_ % IN_BEATS || in_ / IN_BEATS * OUT_BEATS <= out_;
+    }
+
     void cycle() {
         const bool enabled = !random_.chance(uint64_t(settings_[STALL_PERCENT]));
         // What stands at the input in a stalled cycle must not matter, so it stands there as if it were valid.
-        const bool fed = enabled && in_ < samples_ && !random_.chance(uint64_t(settings_[GAP_PERCENT]));
+        const bool fed = enabled && may_feed() && !random_.chance(uint64_t(settings_[GAP_PERCENT]));
         top_->clk = 0;
         top_->ce = enabled;
         top_->in_valid = fed || !enabled;
@@ -177,9 +189,11 @@ class Run {
     }
         HWGEN_INPUTS(PORT)
 #undef PORT
-        int64_t *row = timing_ + TIMINGS * in_;
-        row[CYCLE_IN] = int64_t(cycle_);
-        row[LATENCY] = -int64_t(enabled_cycle_); // until it comes out
+        if (in_ % IN_BEATS == 0) {
+            int64_t *row = timing_ + TIMINGS * (in_ / IN_BEATS);
+            row[CYCLE_IN] = int64_t(cycle_);
+            row[LATENCY] = -int64_t(enabled_cycle_); // until it comes out
+        }
         in_ += 1;
     }
 
@@ -197,7 +211,8 @@ class Run {
     }
 
     void take() {
-        if (out_ >= in_) {
+        // A sample's beats may leave from its first beat on.
+        if (out_ >= (in_ + IN_BEATS - 1) / IN_BEATS * OUT_BEATS) {
             timing_[SURPLUS] += 1;
             return;
         }
@@ -209,10 +224,12 @@ class Run {
     }
         HWGEN_OUTPUTS(PORT)
 #undef PORT
-        int64_t *row = timing_ + TIMINGS * out_;
-        row[CYCLE_OUT] = int64_t(cycle_);
-        row[LATENCY] += int64_t(enabled_cycle_);
         out_ += 1;
+        if (out_ % OUT_BEATS == 0) {
+            int64_t *row = timing_ + TIMINGS * (out_ / OUT_BEATS - 1);
+            row[CYCLE_OUT] = int64_t(cycle_);
+            row[LATENCY] += int64_t(enabled_cycle_);
+        }
     }
 
 #ifdef HWGEN_TRACE
@@ -227,7 +244,7 @@ class Run {
 
     // A cycle takes two units of time: before the clock's edge, when everything has settled, and after it.
     void dump(unsigned phase) {
-        const int64_t newest = int64_t(in_) - 1, oldest = int64_t(out_);
+        const int64_t newest = in_ ? int64_t((in_ - 1) / IN_BEATS) : -1, oldest = int64_t(out_ / OUT_BEATS);
         if (newest >= settings_[FIRST_TRACED] && oldest <= settings_[LAST_TRACED]) waveform_.dump(2 * cycle_ + phase);
     }
 #else
@@ -237,7 +254,7 @@ class Run {
 
     const int64_t *const *inputs_;
     int64_t *const *outputs_;
-    const std::size_t samples_;
+    const std::size_t given_, expected_; // beats
     const int64_t *const settings_;
     int64_t *const timing_;
     Random random_;
@@ -246,7 +263,7 @@ class Run {
 #ifdef HWGEN_TRACE
     VerilatedVcdC waveform_;
 #endif
-    std::size_t in_ = 0, out_ = 0;
+    std::size_t in_ = 0, out_ = 0; // beats
     uint64_t cycle_ = 0, enabled_cycle_ = 0;
 };
 

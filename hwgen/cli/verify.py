@@ -18,7 +18,14 @@ def verify_command(
             show_default="what DIR holds", help="csim: its C++, compiled. rtlsim: its Verilog, with Verilator."
         ),
     ] = None,
-    samples: Annotated[int, typer.Option(min=1, help="Vectors to make: extremes, ties, saturation, random.")] = 2000,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            show_default="2000, fewer where a sample is many pixels",
+            help="Vectors to make: extremes, ties, saturation, random.",
+        ),
+    ] = None,
     inputs: Annotated[Path | None, typer.Option(help="Real data (.npy) to run as well.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the vectors.")] = 0,
     compiler: Annotated[str | None, typer.Option(help="g++, clang++ or a path; found by itself if not given.")] = None,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hwgen.circuit import Circuit, Port
+from hwgen.circuit.operations import Read
 from hwgen.emit.names import Names
 from hwgen.emit.rtl_bits import Reader, Signal
 from hwgen.emit.rtl_modules import ModuleView, module_view
@@ -81,6 +82,8 @@ class AxisView:
         in_bits, out_bits: of the streams' data, whole bytes.
         input_pins: connections of the top's inputs.
         data: what goes out.
+        last: whether the beat that goes out is the last one of its sample.
+        beat_bits: of the number of a beat in its sample; 0 where a sample is one beat.
         unused: padding of the incoming data, empty where there is none.
     """
 
@@ -89,6 +92,8 @@ class AxisView:
     out_bits: int
     input_pins: tuple[str, ...]
     data: str
+    last: str
+    beat_bits: int
     unused: str
 
 
@@ -294,7 +299,9 @@ def _axis(name: str, top: TopView) -> AxisView:
     padding = ""
     if in_bits > low:
         padding = f"s_axis_tdata[{in_bits - 1}:{low}]" if in_bits - low > 1 else f"s_axis_tdata[{low}]"
-    return AxisView(name, in_bits, out_bits, tuple(pins), f"{{{', '.join(parts)}}}", padding)
+    beat_bits = (top.out_beats - 1).bit_length()
+    last = f"beat == {beat_bits}'d{top.out_beats - 1}" if beat_bits else "1'b1"
+    return AxisView(name, in_bits, out_bits, tuple(pins), f"{{{', '.join(parts)}}}", last, beat_bits, padding)
 
 
 def _traces(wiring: Wiring, modules: list[ModuleView], valids: Mapping[int, ValidView]) -> dict[str, TraceView]:
@@ -310,8 +317,12 @@ def _traces(wiring: Wiring, modules: list[ModuleView], valids: Mapping[int, Vali
         signal = wiring.signals[word, stage]
         return (instance[word], signal.name, stage, signal.width, signal.signed)
 
+    read: dict[str, list[int]] = {port.name: [] for port in circuit.inputs}
+    for number, word in enumerate(circuit.words):
+        if isinstance(word.operation, Read):
+            read[circuit.inputs[word.operation.port].name].append(number)
     found = {}
-    for value, words in circuit.values:
+    for value, words in (*read.items(), *circuit.values):
         stream = circuit.words[words[0]].stream
         valid = valids[stream].name if stream in valids else ""
         found[value] = TraceView(circuit.streams[stream].beats, valid, tuple(trace(word) for word in words))

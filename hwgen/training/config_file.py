@@ -26,6 +26,8 @@ def load_config(path: Path) -> TrainConfig:
     """
     try:
         text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file; a configuration is a TOML file, as in examples/.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: a configuration is a TOML file in UTF-8; {error}.") from error
     return parse_config(text, str(path))

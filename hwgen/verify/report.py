@@ -13,6 +13,8 @@ from hwgen.verify.vectors import LayerCoverage, VectorGroup, VectorKind
 REPORT_FILE = "verify.json"
 FORMAT = 1
 
+_FEW_SAMPLES = 100  # below it, a summary says that equality proves little
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -120,6 +122,8 @@ class VerifyReport:
     def summary(self) -> str:
         """The verdict in a few lines."""
         lines = [self._verdict()]
+        if self.equal and self.samples < _FEW_SAMPLES and not self._every:
+            lines.append(f"So few samples prove little: verify with {_FEW_SAMPLES} or more.")
         if self.changes:
             changed = ", ".join(f"{change.path} ({change.change.value})" for change in self.changes)
             lines.append(
@@ -129,11 +133,17 @@ class VerifyReport:
             lines.append(str(self.mismatch))
         return "\n".join(lines)
 
+    @property
+    def _every(self) -> bool:
+        """Whether every possible input was run, which proves everything, however few they are."""
+        return any(group.kind is VectorKind.EVERY for group in self.groups)
+
     def _verdict(self) -> str:
         with_what = f"{self.compiler}{', original ap_types headers' if self.pristine else ''}"
         if self.equal:
-            every = any(group.kind is VectorKind.EVERY for group in self.groups)
-            which = "samples, every input there is" if every else "samples"
+            which = "sample" if self.samples == 1 else "samples"
+            if self._every:
+                which += ", every input there is"
             return f"{self.network}: equal. {self.samples} {which}, {self.codes} output codes, every bit ({with_what})."
         return (
             f"{self.network}: NOT equal. {self.mismatches} of {self.codes} output codes differ, in "

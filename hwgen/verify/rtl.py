@@ -4,6 +4,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,15 @@ from hwgen.verify.rtl_report import RtlReport
 from hwgen.verify.run import DEFAULT_SAMPLES, timed_vectors
 from hwgen.verify.vectors import check_request
 
+_BEATS = 200_000  # of all samples, by default
+_FEWEST = 100
+_ALONE = 4  # samples whose latency is measured
+
 
 def verify_rtl(
     directory: str | Path,
     *,
-    samples: int = DEFAULT_SAMPLES,
+    samples: int | None = None,
     inputs: IntArray | Sequence[IntArray] | None = None,
     seed: int = 0,
     gap_percent: int = 25,
@@ -40,7 +45,7 @@ def verify_rtl(
     Nothing is written into the folder; ``report.write_report(directory)`` does that.
 
     Args:
-        samples: vectors to make (see ``hwgen.verify.vectors``), beside ``inputs``.
+        samples: vectors to make (see ``hwgen.verify.vectors``), beside ``inputs``; None for as many as run in seconds.
         inputs: codes to run as well, (samples, *shape) int64; a sequence of such arrays for several inputs.
         seed: of the vectors, the gaps, the stalls and the registers' first contents.
         gap_percent: of cycles without a sample.
@@ -61,11 +66,25 @@ def verify_rtl(
     """
     traffic = Traffic(gap_percent, stall_percent, seed)
     project = open_rtl_project(Path(directory))
+    samples = default_samples(project) if samples is None else samples
     given = [inputs] if isinstance(inputs, np.ndarray) else inputs
     check_request(project.network, samples, given)
     store = Cache.of_user() if cache else None
     engine = RtlEngine(find_verilator(), find_compiler(compiler), traffic, store, jobs, isolated, progress)
     return verify_opened_rtl(project, engine, samples=samples, given=given, seed=seed, waveform=waveform)
+
+
+def default_samples(project: RtlProject) -> int:
+    """As many as run in seconds: fewer where a sample is many beats."""
+    beats = max(port.beats for port in (*project.inputs, *project.outputs))
+    return min(DEFAULT_SAMPLES, max(_FEWEST, _BEATS // beats))
+
+
+def _latencies_alone(project: RtlProject, engine: RtlEngine, library: Path, inputs: Sequence[IntArray]) -> IntArray:
+    """Latencies of samples without gaps that nothing follows: what a stream's reported latency is about."""
+    traffic = replace(engine.traffic, gap_percent=0, alone=True)
+    few = [array[:_ALONE] for array in inputs]
+    return replace(engine, traffic=traffic).run(project, library, few).latency
 
 
 def verify_opened_rtl(
@@ -91,6 +110,7 @@ def verify_opened_rtl(
         simulated = engine.run(project, library, vectors.inputs)
         run_s = time.perf_counter() - start
         expected = [array.reshape(vectors.samples, -1) for array in vectors.outputs]
+        latency = simulated.latency if project.one_beat else _latencies_alone(project, engine, library, vectors.inputs)
         wrong = [wanted != came for wanted, came in zip(expected, simulated.outputs, strict=True)]
         wrong_samples = np.flatnonzero(np.any([rows.any(axis=1) for rows in wrong], axis=0))
         mismatch = None
@@ -98,7 +118,7 @@ def verify_opened_rtl(
             mismatch = explain(project, engine, vectors, simulated, wrong_samples, Path(folder))
         if waveform is not None:
             write_waveform(engine, project, vectors.inputs, waveform)
-    latencies = tuple(int(cycles) for cycles in np.unique(simulated.latency[simulated.latency >= 0]))
+    latencies = tuple(int(cycles) for cycles in np.unique(latency[latency >= 0]))
     return RtlReport(
         network=network.name,
         equal=mismatch is None and latencies == (project.latency_cycles,) and not simulated.surplus,

@@ -19,7 +19,7 @@ MOST_PERCENT = 95
 _CODES_A_CALL = 1 << 23  # inputs, outputs and timing of one call; 64 MB
 _HARNESS = "harness.cpp"
 _FUNCTION = "hwgen_rtl_run"
-_SETTINGS = 6  # columns; the order is that of harness.cpp
+_SETTINGS = 7  # columns; the order is that of harness.cpp
 _TIMINGS = 4
 
 
@@ -28,14 +28,16 @@ class Traffic:
     """How samples are fed.
 
     Attributes:
-        gap_percent: of cycles in which no sample is offered though the module would take one.
+        gap_percent: of cycles in which no beat is offered though the module would take one.
         stall_percent: of cycles in which ``ce`` is low.
         seed: of both.
+        alone: whether a sample is fed only when the one before has come out.
     """
 
     gap_percent: int = 25
     stall_percent: int = 25
     seed: int = 0
+    alone: bool = False
 
     def __post_init__(self) -> None:
         for name, percent in (("gaps", self.gap_percent), ("stalls", self.stall_percent)):
@@ -45,7 +47,7 @@ class Traffic:
     def row(self, block: int, latency_cycles: int, traced: tuple[int, int]) -> list[int]:
         """The harness's settings for one call."""
         seed = (self.seed * 1_000_003 + block) & ((1 << 63) - 1)
-        return [seed, self.gap_percent, self.stall_percent, latency_cycles, *traced]
+        return [seed, self.gap_percent, self.stall_percent, latency_cycles, int(self.alone), *traced]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,9 +56,10 @@ class Simulated:
 
     Attributes:
         outputs: (samples, size) codes an output; ``UNWRITTEN`` where a sample never came.
-        cycle_in, cycle_out: (samples,) clock cycle after reset in which a sample went in and came out; -1 for never.
+        cycle_in, cycle_out: (samples,) clock cycle after reset in which a sample's first beat went in and its last one
+            came out; -1 for never.
         latency: (samples,) cycles between the two, stalled ones not counted.
-        surplus: outputs that belong to no sample.
+        surplus: beats that belong to no sample.
     """
 
     outputs: tuple[IntArray, ...]
@@ -137,7 +140,7 @@ class RtlEngine:
             block: its number.
             first, last: samples within it.
         """
-        end = last + 2 * project.latency_cycles + 2
+        end = last + 2 * (project.latency_cycles // project.inputs[0].beats) + 2
         given = [array[:end] for array in inputs]
         return self._call(project, library, given, block, (first, last)), library.with_name(f"{library.name}.vcd")
 
@@ -187,10 +190,11 @@ def ports_header(inputs: Sequence[SimulatedPort], outputs: Sequence[SimulatedPor
     lines = ["// Ports of the simulated module, for harness.cpp."]
     for side, ports in (("INPUT", inputs), ("OUTPUT", outputs)):
         entries = [
-            f"PORT({position}, {cpp_name(port.name)}, {port.value.size}, {port.value.type.width}, "
+            f"PORT({position}, {cpp_name(port.name)}, {port.value.size // port.beats}, {port.value.type.width}, "
             f"{str(port.value.type.signed).lower()})"
             for position, port in enumerate(ports)
         ]
         lines.append(f"#define HWGEN_{side}_COUNT {len(ports)}")
+        lines.append(f"#define HWGEN_{side.removesuffix('PUT')}_BEATS {ports[0].beats}")
         lines.append(f"#define HWGEN_{side}S(PORT) {' '.join(entries)}")
     return "\n".join(lines) + "\n"

@@ -1,13 +1,16 @@
 """Finds the first layer of a Verilog project that is wrong: replays the failing samples and reads every layer's codes.
 
-The replay feeds the same samples with the same gaps and stalls, so that also a fault that only some of these bring out
-happens again. A code of stage s is read in the s-th enabled cycle after its sample went in.
+Where a sample is one beat, the replay feeds the same samples with the same gaps and stalls, so that also a fault that
+only some of these bring out happens again; a code of stage s is read in the s-th enabled cycle after its sample. Where
+a sample is many beats, only the failing one is replayed, if need be with the one before; a beat is then found by
+counting valid bits.
 """
 
 import re
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +22,21 @@ from hwgen.ir import Network, Value
 from hwgen.reference import trace
 from hwgen.verify.mismatch import LayerDifference, Mismatch, first_in_outputs, first_in_trace
 from hwgen.verify.rtl_engine import RtlEngine, Simulated, block_size
-from hwgen.verify.rtl_project import CodeSignal, RtlProject
+from hwgen.verify.rtl_project import RtlProject, ValueSignals
 from hwgen.verify.rtl_report import RtlMismatch
 from hwgen.verify.rtl_waveform import Name, Waveform, read_waveform
 from hwgen.verify.vectors import TestVectors, VectorKind
 
 _CODES_TRACED = 400_000  # of all values of all samples that are replayed
 _MOST_TRACED = 64
+_NOWHERE = (
+    "Every layer computes the right codes in these samples: the difference arises behind the last layer, in the "
+    "output's wiring or the valid bits, or in words that signals.json does not name."
+)
+_NOT_AGAIN = (
+    "Simulated by itself the sample comes out right: the difference depends on what came before it, on gaps or on "
+    "stalls."
+)
 _COPY = re.compile(r"_s\d+$")  # a signal's registers in later stages are called <signal>_s<stage>
 
 
@@ -56,21 +67,17 @@ def explain(
     network = project.network
     expected = [array.reshape(vectors.samples, -1) for array in vectors.outputs]
     samples = _window(project, wrong_samples)
-    kinds = [vectors.kind(int(sample)) for sample in samples]
     engine.tell("explaining the difference", 0, len(network.layers))
     try:
-        waveform, cycles = _replay(project, engine, vectors, samples, folder)
+        replay = _replay(project, engine, vectors, samples, folder)
     except (ToolError, OSError) as error:
         note = f"The layers could not be compared: {str(error).splitlines()[0]}"
     else:
-        found = _first_layer(project, waveform, cycles, [array[samples] for array in vectors.inputs], samples, kinds)
+        found = None if replay is None else _first_layer(project, replay, vectors)
         if found is not None:
             return found
-        note = (
-            "Every layer computes the right codes in these samples: the difference arises behind the last layer, in "
-            "the output's wiring or the valid bits, or in words that signals.json does not name."
-        )
-    kind_of = dict(zip(samples.tolist(), kinds, strict=True))
+        note = _NOWHERE if replay is not None else _NOT_AGAIN
+    kind_of = {int(sample): vectors.kind(int(sample)) for sample in samples}
     mismatch = first_in_outputs(
         network,
         [array[: samples[-1] + 1] for array in expected],
@@ -91,58 +98,99 @@ def _window(project: RtlProject, wrong_samples: IntArray) -> IntArray:
     return wrong_samples[wrong_samples < end]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _BlockReplay:
+    """Failing samples of one beat, simulated once more; ``cycles`` are the enabled ones of each from its input on."""
+
+    samples: IntArray
+    waveform: Waveform
+    cycles: list[list[int]]
+
+    def cycle(self, signals: ValueSignals, row: int, beat: int, stage: int) -> int | None:
+        """The cycle in which a beat of a replayed sample is in a stage; None where it never is."""
+        return self.cycles[row][stage] if stage < len(self.cycles[row]) else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _StreamReplay:
+    """Failing samples of many beats, simulated once more from reset on."""
+
+    samples: IntArray
+    waveform: Waveform
+    top: str
+    seen: dict[tuple[str, int], list[int]] = field(default_factory=dict)
+
+    def cycle(self, signals: ValueSignals, row: int, beat: int, stage: int) -> int | None:
+        """As of a block; beats are counted by their valid bit."""
+        key = signals.valid, stage
+        if key not in self.seen:
+            valid = self.waveform.waves.get((self.top, signals.valid))
+            enabled = () if valid is None else self.waveform.enabled_cycles(self.top)
+            self.seen[key] = [
+                cycle for cycle in enabled if valid is not None and (valid.code(cycle, signed=False) or 0) >> stage & 1
+            ]
+        number = row * signals.beats + beat
+        return self.seen[key][number] if number < len(self.seen[key]) else None
+
+
+_Replay = _BlockReplay | _StreamReplay
+
+
 def _replay(
     project: RtlProject, engine: RtlEngine, vectors: TestVectors, samples: IntArray, folder: Path
-) -> tuple[Waveform, list[list[int]]]:
-    """The waveform, and for each sample the enabled cycles from its input on, as many as there are stages."""
+) -> _Replay | None:
+    """Simulate failing samples once more; None where they then come out right."""
+    library = folder / "traced.so"
+    engine.build(project, library, traced=True)
+    if project.one_beat:
+        return _replay_block(project, engine, vectors, samples, library)
+    first = int(samples[0])
+    for again in ([first], [max(first - 1, 0), first]):
+        inputs = [array[again] for array in vectors.inputs]
+        result, path = engine.trace(project, library, inputs, 0, 0, len(again) - 1)
+        expected = [array[again].reshape(len(again), -1) for array in vectors.outputs]
+        if any((wanted != came).any() for wanted, came in zip(expected, result.outputs, strict=True)):
+            waveform = read_waveform(path, _wanted(project))
+            return _StreamReplay(np.array(again, dtype=np.int64), waveform, project.top)
+    return None
+
+
+def _wanted(project: RtlProject) -> Callable[[Name], bool]:
+    """Which signals are read: codes, their registers in later stages, valid bits, the clock enable."""
+    names = {
+        (code.instance, code.name) for signals in project.signals.values() for code in signals.codes if code is not None
+    }
+    names |= {(project.top, signals.valid) for signals in project.signals.values()} | {(project.top, "ce")}
+    return lambda name: name in names or (name[0], _COPY.sub("", name[1])) in names
+
+
+def _replay_block(
+    project: RtlProject, engine: RtlEngine, vectors: TestVectors, samples: IntArray, library: Path
+) -> _Replay:
+    """The failing samples within their block, with the same gaps and stalls."""
     size = block_size(project)
     block = int(samples[0]) // size
     start = block * size
-    library = folder / "traced.so"
-    engine.build(project, library, traced=True)
     inputs = [array[start : start + size] for array in vectors.inputs]
     within = samples - start
     result, path = engine.trace(project, library, inputs, block, int(within[0]), int(within[-1]))
-    names = {
-        (code.instance, code.name) for codes in _signals(project).values() for code in codes if code is not None
-    } | {(project.top, "ce")}
-
-    def wanted(name: Name) -> bool:
-        return name in names or (name[0], _COPY.sub("", name[1])) in names
-
-    waveform = read_waveform(path, wanted)
+    waveform = read_waveform(path, _wanted(project))
     enabled = waveform.enabled_cycles(project.top)
     cycles = []
     for fed in result.cycle_in[within].tolist():
         at = bisect_left(enabled, fed) if fed >= 0 else len(enabled)
         cycles.append(list(enabled[at : at + project.latency_cycles + 1]))
-    return waveform, cycles
+    return _BlockReplay(samples, waveform, cycles)
 
 
-def _signals(project: RtlProject) -> dict[str, tuple[CodeSignal | None, ...]]:
-    """Signals of every value in network order. An input's codes stand in a module of their own, in stage 0."""
-    signals: dict[str, tuple[CodeSignal | None, ...]] = {}
-    for port in project.inputs:
-        value = port.value
-        codes = [CodeSignal(f"u_{value.name}", f"{value.name}_{i}", 0, value.type.signed) for i in range(value.size)]
-        signals[value.name] = tuple(codes)
-    return signals | dict(project.signals)
-
-
-def _first_layer(
-    project: RtlProject,
-    waveform: Waveform,
-    cycles: list[list[int]],
-    inputs: Sequence[IntArray],
-    samples: IntArray,
-    kinds: Sequence[VectorKind],
-) -> RtlMismatch | None:
+def _first_layer(project: RtlProject, replay: _Replay, vectors: TestVectors) -> RtlMismatch | None:
     """The first value, inputs included, with a code that differs."""
-    network = project.network
-    expected = trace(network, inputs)
-    signals = _signals(project)
+    network, samples = project.network, replay.samples
+    kinds = [vectors.kind(int(sample)) for sample in samples]
+    expected = trace(network, [array[samples] for array in vectors.inputs])
+    nothing = ValueSignals(1, "", ())
     seen = {
-        name: _look(project, waveform, cycles, signals.get(name, ()), expected[name].reshape(len(samples), -1))
+        name: _look(project, replay, project.signals.get(name, nothing), expected[name].reshape(len(samples), -1))
         for name in network.values()
     }
     table = tuple(
@@ -197,29 +245,25 @@ def _input_mismatch(
     )
 
 
-def _look(
-    project: RtlProject,
-    waveform: Waveform,
-    cycles: list[list[int]],
-    signals: Sequence[CodeSignal | None],
-    expected: IntArray,
-) -> _Seen:
+def _look(project: RtlProject, replay: _Replay, signals: ValueSignals, expected: IntArray) -> _Seen:
     """Read a value's codes in every sample: as computed, and, where these are right, from their registers."""
     seen = _Seen(expected.copy(), np.zeros(expected.shape, dtype=np.bool_), {})
-    for place, signal in enumerate(signals):
+    for number, signal in enumerate(signals.codes):
         if signal is None:
             continue
         for stage in range(signal.stage, project.latency_cycles + 1):
             name = signal.name if stage == signal.stage else f"{signal.name}_s{stage}"
-            wave = waveform.waves.get((signal.instance, name))
+            wave = replay.waveform.waves.get((signal.instance, name))
             if wave is None:
                 break
-            for row, path in enumerate(cycles):
-                code = wave.code(path[stage], signal.signed) if stage < len(path) else None
-                if code is None or (row, place) in seen.places:
+            for row, beat in product(range(len(expected)), range(signals.beats)):
+                place = beat * len(signals.codes) + number
+                cycle = replay.cycle(signals, row, beat, stage)
+                code = None if cycle is None else wave.code(cycle, signal.signed)
+                if cycle is None or code is None or (row, place) in seen.places:
                     continue
                 seen.visible[row, place] = True
                 if code != expected[row, place]:
                     seen.codes[row, place] = code
-                    seen.places[row, place] = (f"{project.top}.{signal.instance}.{name}", path[stage])
+                    seen.places[row, place] = (f"{project.top}.{signal.instance}.{name}", cycle)
     return seen

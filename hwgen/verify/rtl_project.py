@@ -24,12 +24,12 @@ SIGNALS_FILE = "signals.json"
 
 @dataclass(frozen=True, slots=True)
 class CodeSignal:
-    """Where the code of a neuron stands.
+    """Where a code of a value stands, beat by beat.
 
     Attributes:
         instance: of the module, in the top.
         name: of the wire or register within it.
-        stage: cycles after the input.
+        stage: of its stream.
         signed: how its bits are read.
     """
 
@@ -40,11 +40,31 @@ class CodeSignal:
 
 
 @dataclass(frozen=True, slots=True)
+class ValueSignals:
+    """Where the codes of a value stand.
+
+    Attributes:
+        beats: of a sample.
+        valid: the wires in the top whose bit k says that a beat is in stage k; empty where no output depends on it.
+        codes: of a beat; None for one that no output depends on, or that is built into its readers.
+    """
+
+    beats: int
+    valid: str
+    codes: tuple[CodeSignal | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SimulatedPort:
-    """A port of the top module that carries all codes of a value, the first in the lowest bits."""
+    """A port of the top module that carries a beat of a value's codes, the first in the lowest bits.
+
+    Attributes:
+        beats: of a sample.
+    """
 
     name: str
     value: Value
+    beats: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +77,7 @@ class RtlProject:
         inputs, outputs: ports, in the network's order.
         latency_cycles: what it says of itself.
         files: Verilog by path; ``sources`` are the paths, in order.
-        signals: for each value of the network, where its codes are; None for a code that no output depends on.
+        signals: for each value of the network, where its codes are.
         changes: files that differ from what hwgen wrote.
         sha256: of network and sources, as they are.
     """
@@ -69,9 +89,14 @@ class RtlProject:
     latency_cycles: int
     files: Mapping[str, bytes]
     sources: tuple[str, ...]
-    signals: Mapping[str, tuple[CodeSignal | None, ...]]
+    signals: Mapping[str, ValueSignals]
     changes: tuple[FileChange, ...]
     sha256: str
+
+    @property
+    def one_beat(self) -> bool:
+        """Whether a sample is one beat from input to output."""
+        return all(signals.beats == 1 for signals in self.signals.values())
 
 
 def project_target(directory: Path) -> str:
@@ -150,24 +175,34 @@ def _ports(
         raise damaged
     ports = []
     for entry, value in zip(described, values, strict=True):
-        bits = value.size * value.type.width
-        if not isinstance(entry, dict) or entry.get("value") != value.name or entry.get("bits", bits) != bits:
+        if not isinstance(entry, dict) or entry.get("value") != value.name:
             raise damaged
-        ports.append(SimulatedPort(str(entry.get("port")), value))
+        beats = entry.get("beats", 1)
+        if not isinstance(beats, int) or beats < 1 or value.size % beats:
+            raise damaged
+        bits = value.size // beats * value.type.width
+        if entry.get("bits", bits) != bits:
+            raise damaged
+        ports.append(SimulatedPort(str(entry.get("port")), value, beats))
     return tuple(ports)
 
 
-def _signals(files: Mapping[str, bytes], network: Network, where: str) -> dict[str, tuple[CodeSignal | None, ...]]:
+def _signals(files: Mapping[str, bytes], network: Network, where: str) -> dict[str, ValueSignals]:
     if SIGNALS_FILE not in files:
         return {}
     try:
         document = json.loads(files[SIGNALS_FILE])
-        signals = {name: tuple(_signal(entry) for entry in entries) for name, entries in document.items()}
+        signals = {
+            name: ValueSignals(
+                int(entry["beats"]), str(entry["valid"]), tuple(_signal(code) for code in entry["codes"])
+            )
+            for name, entry in document.items()
+        }
         values = network.values()
         sizes = {name: values[name].size for name in signals}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProjectError(f"project {where!r}: {SIGNALS_FILE} is damaged ({error}); build it again.") from error
-    if any(len(codes) != sizes[name] for name, codes in signals.items()):
+    if any(len(entry.codes) * entry.beats != sizes[name] for name, entry in signals.items()):
         raise ProjectError(f"project {where!r}: {SIGNALS_FILE} does not fit {NETWORK_FILE}; build it again.")
     return signals
 

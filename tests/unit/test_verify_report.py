@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,17 @@ def report(wrong: Mismatch | None = None, changes: tuple[FileChange, ...] = ()) 
 def test_an_equal_report_is_one_line_and_exit_code_0() -> None:
     assert report().summary() == "net: equal. 100 samples, 200 output codes, every bit (g++ 12.2.0)."
     assert report().exit_code == 0
+
+
+def test_equality_on_few_samples_says_that_it_proves_little() -> None:
+    one = replace(report(), samples=1)
+    caution = "So few samples prove little: verify with 100 or more."
+    assert one.summary() == f"net: equal. 1 sample, 200 output codes, every bit (g++ 12.2.0).\n{caution}"
+    assert replace(report(), samples=99).summary().endswith(caution)
+    assert caution not in report().summary()
+    every = replace(one, groups=(VectorGroup(VectorKind.EVERY, 1),))
+    assert every.summary() == "net: equal. 1 sample, every input there is, 200 output codes, every bit (g++ 12.2.0)."
+    assert caution not in replace(report(mismatch(5, -3)), samples=1).summary()
 
 
 def test_a_report_of_a_mismatch_explains_it_and_exits_with_1() -> None:
