@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hwgen import frontend, reference, training
-from hwgen.circuit import TARGETS, Circuit, ClockPlan, Target, lower
+from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, Target, lower
 from hwgen.emit import FileSet, Strategy, Vectors, hls_project, rtl_project
 from hwgen.errors import InputError
 from hwgen.fixed import IntArray
@@ -101,6 +101,7 @@ _ARGUMENTS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "compiler": _TEXT_OR_NONE,
     "fpga": ((str, Target, NoneType), "a family's name, a Target or None"),
     "plan": ((ClockPlan, NoneType), "a ClockPlan or None"),
+    "io": ((str, Interface, NoneType), "'parallel', 'stream', an Interface or None"),
     "clock_ns": ((Real,), "a number"),
     "samples": ((Integral, NoneType), "an integer or None"),
     "seed": _INTEGER,
@@ -206,6 +207,7 @@ def build(
     clock_ns: float = DEFAULT_CLOCK_NS,
     fpga: str | Target | None = None,
     plan: ClockPlan | None = None,
+    io: str | Interface | None = None,
     inputs: ArrayLike | Sequence[ArrayLike] | None = None,
     overwrite: bool = False,
 ) -> BuildResult:
@@ -221,12 +223,14 @@ def build(
         fpga: of Verilog: the family whose adders it is made for: ``"amd"`` (the default), ``"intel"``, ``"lattice"`` or
             ``"generic"``.
         plan: of Verilog: how it is pipelined; None for registers behind every adder.
+        io: of Verilog: ``"parallel"``, a sample a cycle, or ``"stream"``, a pixel a cycle; None for a stream where
+            there is a convolution, else parallel.
         inputs: real data for the project's own testbench, (samples, *shape); chosen by hwgen where None.
         overwrite: whether to replace the files of an hwgen project that is already there; others stay.
     Raises:
         ProjectError: the folder holds something else, or a project and ``overwrite`` is off.
         InputError: an option that makes no sense, or not for this target, or data that does not fit.
-        UnsupportedError: for Verilog, a layer without a parallel form, or a network too large to unroll.
+        UnsupportedError: for Verilog, a network that cannot be streamed, or one too large to unroll.
     """
     kind = _choice(BuildTarget, target, "target")
     network = model.network
@@ -237,10 +241,11 @@ def build(
         chosen = Strategy.ADDERS
         family = _family(fpga)
         part = part or (DEFAULT_PART if family.name == DEFAULT_FPGA else family.name)
-        circuit = lower(network, family, plan or ClockPlan(DEFAULT_ADDERS_PER_STAGE))
+        interface = None if io is None else _choice(Interface, io, "io")
+        circuit = lower(network, family, plan or ClockPlan(DEFAULT_ADDERS_PER_STAGE), interface)
     else:
-        if fpga is not None or plan is not None:
-            raise InputError("the FPGA family and the pipelining are options of Verilog: add --target rtl.")
+        if fpga is not None or plan is not None or io is not None:
+            raise InputError("the FPGA family, the pipelining and io are options of Verilog: add --target rtl.")
         chosen = Strategy.MULTIPLIERS if strategy is None else _choice(Strategy, strategy, "strategy")
         part = part or DEFAULT_PART
     codes = project_vectors(network) if inputs is None else reference.encode(network, inputs)
@@ -386,6 +391,7 @@ __all__ = [
     "BuildTarget",
     "ClockPlan",
     "Inspection",
+    "Interface",
     "Model",
     "SimulationEngine",
     "Strategy",

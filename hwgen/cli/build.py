@@ -32,6 +32,13 @@ def build_command(
             help="Of rtl: family whose adders it is made for: amd, intel, lattice or generic.",
         ),
     ] = None,
+    io: Annotated[
+        str | None,
+        typer.Option(
+            show_default="stream where there is a convolution",
+            help="Of rtl. parallel: a sample a cycle, all of it unrolled. stream: a pixel a cycle.",
+        ),
+    ] = None,
     adders_per_stage: Annotated[
         int | None,
         typer.Option(show_default="1", help="Of rtl: rows of adders or comparators between registers."),
@@ -65,6 +72,7 @@ def build_command(
         part=part,
         clock_ns=clock_ns,
         fpga=fpga,
+        io=io,
         plan=_plan(adders_per_stage, latency_cycles, combinational),
         inputs=data,
         overwrite=overwrite,
@@ -74,9 +82,11 @@ def build_command(
         console.print(f"note: {note}", markup=False)
     if result.circuit is not None:
         circuit = result.circuit
+        interval = circuit.initiation_interval
         console.print(
             f"Verilog for {circuit.target.name}: {circuit.adders} adders of up to {circuit.target.operands} operands, "
-            f"latency {circuit.latency_cycles} cycles, a sample every cycle",
+            f"latency {circuit.latency_cycles} cycles, "
+            + ("a sample every cycle" if interval == 1 else f"a pixel every cycle, a sample every {interval}"),
             markup=False,
         )
     console.print(f"{result.files} files; next: hwgen verify {output}", markup=False)

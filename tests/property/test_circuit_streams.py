@@ -1,0 +1,93 @@
+"""Circuits of streams compute their network: every code, unrolled or a pixel a beat; and say when each beat comes."""
+
+import re
+
+import numpy as np
+import pytest
+from oracle.streams import FAMILIES, PLANS, real_inputs, stream_circuit, stream_networks
+
+from hwgen import reference
+from hwgen.circuit import TARGETS, ClockPlan, Interface, circuit_from_json, circuit_to_json, lower
+from hwgen.errors import InputError, UnsupportedError
+from hwgen.fixed import FixedType
+from hwgen.ir import Conv, Input, MaxPool, Network, Reshape, SparseTensor, Value, check_network
+
+SEEDS = [range(start, start + 75) for start in range(0, 300, 75)]
+SIGNED = FixedType(True, 4, 0)
+
+
+@pytest.mark.parametrize("seeds", SEEDS, ids=lambda seeds: f"seeds {seeds.start} on")
+def test_streams_and_unrolled_circuits_have_the_codes_of_the_reference_in_every_layer(seeds: range) -> None:
+    for seed, network in stream_networks(seeds):
+        inputs = [real_inputs(seed, network, 6)]
+        (expected,) = reference.simulate(network, inputs)
+        layers = reference.trace(network, inputs)
+        unrolled = lower(network, FAMILIES[seed % 2], PLANS[seed % 4], Interface.PARALLEL)
+        assert unrolled.initiation_interval == 1
+        for circuit in (stream_circuit(seed, network), unrolled):
+            assert (circuit.codes(inputs)[0] == expected).all(), seed
+            for name, codes in circuit.trace(inputs).items():
+                assert (codes == layers[name].reshape(codes.shape)).all(), (seed, name)
+
+
+def test_a_stream_read_back_from_its_json_form_is_equal() -> None:
+    for seed, network in stream_networks(range(60)):
+        circuit = stream_circuit(seed, network)
+        assert circuit_from_json(circuit_to_json(circuit)) == circuit, seed
+
+
+def test_a_stream_takes_as_many_beats_as_its_image_has_pixels() -> None:
+    for seed, network in stream_networks(range(60)):
+        circuit = stream_circuit(seed, network)
+        image = (
+            network.inputs[0].value.shape if len(network.inputs[0].value.shape) > 1 else network.layers[0].output.shape
+        )
+        assert circuit.initiation_interval == int(np.prod(image[:-1])), seed
+        assert circuit.inputs[0].codes == image[-1]
+
+
+def _conv(shape: tuple[int, ...], padding: tuple[tuple[int, int], ...], kernel: int = 3) -> Network:
+    x = Value("x", shape, SIGNED)
+    size = shape[0] + sum(padding[0]) - kernel + 1
+    codes = np.arange(1, kernel * shape[1] + 1, dtype=np.int64).reshape(kernel, shape[1], 1) % 7
+    weight = SparseTensor.from_dense(codes, SIGNED)
+    y = Value("y", (size, 1), FixedType(True, 20, 0))
+    conv = Conv("conv", "x", y, weight, np.zeros(1, dtype=np.int64), (1,), padding, (1,))
+    return check_network(Network("net", (Input(x, None),), (conv,), ("y",)))
+
+
+def test_a_causal_window_waits_for_nothing_and_a_centred_one_for_its_last_pixels() -> None:
+    # Eight pixels, a register behind the taps each; the sums are two rows deep at most with three operands.
+    causal = lower(_conv((8, 1), ((2, 0),)), TARGETS["amd"], ClockPlan(None))
+    centred = lower(_conv((8, 1), ((1, 1),)), TARGETS["amd"], ClockPlan(None))
+    assert causal.latency_cycles == 7 + 1
+    assert centred.latency_cycles == 7 + 1 + 1
+
+
+def test_a_latency_shorter_than_the_pixels_of_a_sample_is_refused() -> None:
+    with pytest.raises(InputError, match=re.escape("the pixels of a sample and the line buffers alone take 8")):
+        lower(_conv((8, 1), ((2, 0),)), TARGETS["amd"], ClockPlan(latency_cycles=7))
+    assert lower(_conv((8, 1), ((2, 0),)), TARGETS["amd"], ClockPlan(latency_cycles=9)).latency_cycles <= 9
+
+
+def test_what_no_stream_can_do_is_refused_with_the_way_out() -> None:
+    amd, plan = TARGETS["amd"], ClockPlan(1)
+    with pytest.raises(
+        UnsupportedError, match=r"'conv': along axis 0 it has outputs whose whole window lies in the pad"
+    ):
+        lower(_conv((4, 1), ((3, 0),)), amd, plan)
+    assert lower(_conv((4, 1), ((3, 0),)), amd, plan, Interface.PARALLEL).initiation_interval == 1
+    x, v = Value("x", (4, 1), SIGNED), Value("v", (4,), SIGNED)
+    layers = (Reshape("flat", "x", v), Reshape("again", "v", Value("y", (2, 2), SIGNED)))
+    network = check_network(Network("net", (Input(x, None),), layers, ("y",)))
+    with pytest.raises(
+        UnsupportedError, match=r"'again': codes that come in 1 beats cannot become a stream of 2; .*--io"
+    ):
+        lower(network, amd, plan, Interface.STREAM)
+    pool = MaxPool("pool", "x", Value("p", (2, 1), SIGNED), (2,), (2,), ((0, 0),))
+    network = check_network(Network("net", (Input(x, None),), (pool,), ("x", "p")))
+    with pytest.raises(UnsupportedError, match="its outputs 'x', 'p' leave in different beats"):
+        lower(network, amd, plan, Interface.STREAM)
+    network = check_network(Network("net", (Input(x, None), Input(v, None)), (pool,), ("p",)))
+    with pytest.raises(UnsupportedError, match="its 2 inputs would come in 4, 1 beats"):
+        lower(network, amd, plan, Interface.STREAM)

@@ -1,0 +1,142 @@
+"""Verilog of streams: clean, its testbench says PASS, Verilator's codes are the reference's; a fault is found."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from oracle.rtl_tools import compile_icarus, lint, simulate
+from oracle.streams import real_inputs, stream_circuit, stream_networks
+
+from hwgen import api, reference
+from hwgen.circuit import Circuit, ClockPlan
+from hwgen.emit import Vectors, rtl_project
+from hwgen.fixed import IntArray
+from hwgen.ir import Conv, Network
+from hwgen.tools import find_compiler
+from hwgen.tools.verilator import find_verilator
+from hwgen.verify.rtl import verify_opened_rtl
+from hwgen.verify.rtl_engine import RtlEngine, Traffic
+from hwgen.verify.rtl_project import rtl_project_from_files
+from hwgen.verify.rtl_report import RtlReport
+
+PART = "xcvu13p-flga2577-2-e"
+FUZZ = -(-int(os.environ.get("HWGEN_FUZZ", "300")) // 10)
+BATCH = 5
+
+
+@pytest.fixture(scope="module")
+def engine(verilator: object) -> RtlEngine:
+    return RtlEngine(find_verilator(), find_compiler(None), Traffic(25, 25, 1))
+
+
+def written(directory: Path, network: Network, circuit: Circuit, inputs: IntArray) -> Path:
+    vectors = Vectors((inputs,), reference.simulate(network, [inputs]))
+    rtl_project(network, circuit, part=PART, clock_ns=5.0, vectors=vectors).write(directory)
+    return directory
+
+
+def verified(engine: RtlEngine, network: Network, circuit: Circuit, edit: Callable[[str], str] = str) -> RtlReport:
+    files = {
+        path: edit(text if isinstance(text, str) else text.decode()).encode()
+        for path, text in rtl_project(network, circuit, part=PART, clock_ns=5.0).items()
+    }
+    return verify_opened_rtl(rtl_project_from_files(files, "a test"), engine, samples=150)
+
+
+@pytest.mark.usefixtures("icarus")
+@pytest.mark.parametrize("seeds", [range(0, 12), range(12, 24)], ids=lambda seeds: f"seeds {seeds.start} on")
+def test_the_tools_have_nothing_to_say_and_the_testbench_passes(
+    seeds: range, tmp_path: Path, verilator: tuple[list[str], dict[str, str]]
+) -> None:
+    for seed, network in stream_networks(seeds):
+        circuit = stream_circuit(seed, network)
+        project = written(tmp_path / str(seed), network, circuit, real_inputs(seed, network, 12))
+        assert lint(project, "stream_axis", verilator) == "", seed
+        assert compile_icarus(project, "stream_axis") == "", seed
+        status, said = simulate(project)
+        expected = f"PASS: 12 samples, four runs, latency {circuit.latency_cycles} cycles"
+        assert (status, said.strip()) == (0, expected), seed
+
+
+def check(engine: RtlEngine, seeds: range) -> None:
+    for seed, network in stream_networks(seeds):
+        circuit = stream_circuit(seed, network)
+        report = verified(engine, network, circuit)
+        assert report.equal, f"seed {seed}: {report.summary()}"
+        assert report.simulated_latency == (circuit.latency_cycles,), seed
+
+
+@pytest.mark.parametrize("seeds", [range(100, 103), range(103, 106)], ids=lambda seeds: f"seeds {seeds.start} on")
+def test_verilator_has_the_codes_and_the_latency_with_gaps_and_stalls(engine: RtlEngine, seeds: range) -> None:
+    check(engine, seeds)
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("batch", range(FUZZ))
+def test_more_streams_have_the_codes_and_the_latency(engine: RtlEngine, batch: int) -> None:
+    check(engine, range(1000 + batch * BATCH, 1000 + (batch + 1) * BATCH))
+
+
+def with_a_window() -> tuple[Network, Circuit]:
+    """A network whose first convolution has a mask, a line buffer and several beats."""
+    for seed, network in stream_networks(range(200, 400)):
+        first = next((layer for layer in network.layers if isinstance(layer, Conv)), None)
+        circuit = stream_circuit(4 * seed, network)
+        text = "".join(
+            t for t in map(str, dict(rtl_project(network, circuit, part=PART, clock_ns=5.0).items()).values())
+        )
+        if first is not None and "row_minus1" in text and "hwgen_line_buffer #" in text and first.name == "conv0":
+            return network, circuit
+    raise AssertionError("no seed has such a network")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("row >= ", "row > "),
+        ("assign step = in_valid || (", "assign step = (in_valid && 1'b0) || ("),
+        ("live <= next_live[LEAD:0];", "live <= {live[LEAD:1], in_valid};"),
+        ("localparam [31:0] LAST = LENGTH - 32'd2;", "localparam [31:0] LAST = LENGTH - 32'd3;"),
+        ("if (ce && step)", "if (step)"),
+    ],
+)
+def test_a_fault_in_a_window_is_found(engine: RtlEngine, before: str, after: str) -> None:
+    network, circuit = with_a_window()
+    seen = []
+
+    def edit(text: str) -> str:
+        seen.append(before in text)
+        return text.replace(before, after)
+
+    report = verified(engine, network, circuit, edit)
+    assert any(seen)
+    assert not report.equal
+
+
+def test_a_wrong_sum_in_a_stream_is_located(engine: RtlEngine) -> None:
+    network, circuit = with_a_window()
+
+    def edit(text: str) -> str:
+        at = text.find(": conv0_out[0]")
+        start = text.rfind("\n", 0, at) + 1
+        end = text.find(";", start)
+        line = text[start:end]
+        return text if at < 0 or "=" not in line else text[:end] + " + 1'b1" + text[end:]
+
+    report = verified(engine, network, circuit, edit)
+    assert report.mismatch is not None
+    assert report.mismatch.layer == "conv0", report.summary()
+    assert "conv0" in report.mismatch.signal  # type: ignore[attr-defined]
+    assert report.mismatch.cycle >= 0  # type: ignore[attr-defined]
+
+
+def test_the_cifar_model_is_a_stream_with_the_codes_of_the_reference(shared: Path, tmp_path: Path) -> None:
+    model = api.load(shared / "models/cifar10_rn06/rn06.h5", input_type="ufixed<8,0>")
+    built = api.build(model, tmp_path / "rn06", target="rtl", plan=ClockPlan(3))
+    assert built.circuit is not None
+    assert built.circuit.initiation_interval == 1024
+    data = np.load(shared / "models/cifar10_rn06/golden.npz")["x"][:4]
+    codes = reference.encode(model.network, data)
+    assert (built.circuit.codes(codes)[0] == reference.simulate(model.network, codes)[0]).all()
