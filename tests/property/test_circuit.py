@@ -155,7 +155,8 @@ def test_plans_that_make_no_sense_are_refused() -> None:
 def _values(circuit: Circuit, inputs: IntArray) -> list[IntArray]:
     words: list[IntArray] = []
     for word in circuit.words:
-        words.append(evaluate(word.operation, words, (inputs.reshape(len(inputs), -1),)))
+        stream = circuit.streams[word.stream]
+        words.append(evaluate(word.operation, words, (inputs.reshape(len(inputs), -1),), len(inputs), stream))
     return words
 
 
@@ -229,5 +230,5 @@ def test_a_circuit_read_back_from_its_json_form_is_equal() -> None:
     "text", ["", "[]", "{}", '{"format":2}', '{"format":1,"name":"n","target":{"name":"amd"},"latency_cycles":0}']
 )
 def test_a_text_that_is_no_circuit_is_refused(text: str) -> None:
-    with pytest.raises(CircuitError, match=r"no JSON form of a circuit|format 1 was expected"):
+    with pytest.raises(CircuitError, match=r"no JSON form of a circuit|format 2 was expected"):
         circuit_from_json(text)

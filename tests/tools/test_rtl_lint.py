@@ -71,7 +71,7 @@ def test_the_testbench_passes(seeds: range, tmp_path: Path) -> None:
         status, said = simulate(written(tmp_path / str(seed), seed, network, circuit))
         assert (status, said.strip()) == (
             0,
-            f"PASS: 40 samples, three runs, latency {circuit.latency_cycles} cycles",
+            f"PASS: 40 samples, four runs, latency {circuit.latency_cycles} cycles",
         ), seed
 
 
@@ -97,8 +97,9 @@ def test_one_bit_of_one_expected_code_changed_makes_the_testbench_fail(line: int
         _one_bit_off(max((project / "tb").glob("out_*.hex")), line)
         status, said = simulate(project)
         assert status == 1, seed
-        assert "FAIL: 3 errors" in said  # one a run
-        assert f"run 0, sample {line}: out_" in said
+        runs = 4 if line == 0 else 3  # one a run; the first one has the first sample only
+        assert f"FAIL: {runs} errors" in said
+        assert f"run {4 - runs}, beat {line}: out_" in said
 
 
 def test_a_register_too_many_makes_the_testbench_fail(tmp_path: Path) -> None:
@@ -108,13 +109,15 @@ def test_a_register_too_many_makes_the_testbench_fail(tmp_path: Path) -> None:
             continue
         project = written(tmp_path / str(seed), seed, network, circuit)
         top = project / "rtl" / "net.v"
-        last = circuit.latency_cycles - 1
+        last = circuit.latency_cycles
         text = top.read_text()
-        assert f"assign out_valid = valid[{last}];" in text
-        top.write_text(text.replace(f"assign out_valid = valid[{last}];", f"assign out_valid = valid[{last - 1}];"))
+        assert f"assign out_valid = valid_in[{last}];" in text
+        top.write_text(
+            text.replace(f"assign out_valid = valid_in[{last}];", f"assign out_valid = valid_in[{last - 1}];")
+        )
         status, said = simulate(project)
         assert status == 1, seed
-        assert re.search(rf"sample 0 came out in cycle {last}, not {last + 1}", said)
+        assert re.search(rf"the sample was complete in cycle {last - 1}, not {last}", said)
 
 
 def test_names_that_the_templates_use_themselves_do_no_harm(tmp_path: Path, verilator: Tool) -> None:

@@ -54,6 +54,6 @@ def test_netlists_pass_the_testbench(plan: ClockPlan, tmp_path: Path, amd_cells:
         )
         assert compiled.returncode == 0, compiled.stderr
         run = subprocess.run(["vvp", "-n", "sim.vvp"], cwd=project, capture_output=True, text=True, check=False)
-        assert run.stdout.strip().endswith(f"PASS: 100 samples, three runs, latency {circuit.latency_cycles} cycles"), (
+        assert run.stdout.strip().endswith(f"PASS: 100 samples, four runs, latency {circuit.latency_cycles} cycles"), (
             seed
         )

@@ -89,8 +89,8 @@ def test_project_json_says_what_the_folder_is() -> None:
     assert set(document["sources"]) == {path for path in files if path.startswith("rtl/")}
     others = set(files) - {"project.json"}
     assert document["files"] == {path: sha256(files[path]).hexdigest() for path in sorted(others)}
-    assert document["inputs"] == [{"port": "in_x", "value": "x", "bits": 12}]
-    assert document["outputs"] == [{"port": "out_z", "value": "z", "bits": 18}]
+    assert document["inputs"] == [{"port": "in_x", "value": "x", "bits": 12, "beats": 1}]
+    assert document["outputs"] == [{"port": "out_z", "value": "z", "bits": 18, "beats": 1}]
 
 
 def test_the_circuit_of_a_project_can_be_read_back() -> None:
@@ -102,11 +102,11 @@ def test_signals_json_names_a_declared_signal_for_each_code() -> None:
     for seed, network in parallel_networks(range(40)):
         files = rtl_project(network, circuit_of(seed, network), part=PART, clock_ns=5.0)
         document = json.loads(files.text("signals.json"))
-        assert list(document) == [layer.output.name for layer in network.layers]
+        assert list(document) == list(network.values())
         top = files.text(f"rtl/{network.name}.v")
         for layer in network.layers:
-            codes = document[layer.output.name]
-            assert len(codes) == layer.output.size
+            codes = document[layer.output.name]["codes"]
+            assert len(codes) * document[layer.output.name]["beats"] == layer.output.size
             for code in codes:
                 if code is None:
                     continue
@@ -132,7 +132,7 @@ def test_a_code_that_no_output_depends_on_is_not_built() -> None:
         "rtl/part_pool.v",
         "rtl/part_x.v",
     ]
-    assert json.loads(files.text("signals.json"))["a"] == [None] * 4
+    assert json.loads(files.text("signals.json"))["a"]["codes"] == [None] * 4
     assert "in_x[15:8]" in files.text("rtl/part_x.v")  # named as unread
 
 
