@@ -27,16 +27,28 @@ PERIOD_NS = 10
 
 @dataclass(frozen=True)
 class Stream:
-    """How the codes of some values lie in the data of a stream: the first value's first code lowest."""
+    """How the codes of some values lie in the data of a stream: the first value's first code lowest.
+
+    Attributes:
+        beats: in which a sample comes, each with as many of its codes.
+    """
 
     values: tuple[Value, ...]
+    beats: int
 
-    def pack(self, arrays: Sequence[np.ndarray], sample: int) -> int:
-        """One sample's codes as the data of its beat."""
+    def codes(self, arrays: Sequence[np.ndarray], beat: int) -> list[list[int]]:
+        """The codes of each value in a beat, counted over all samples."""
+        return [
+            array.reshape(-1, value.size // self.beats)[beat].tolist()
+            for value, array in zip(self.values, arrays, strict=True)
+        ]
+
+    def pack(self, arrays: Sequence[np.ndarray], beat: int) -> int:
+        """The data of a beat, counted over all samples."""
         word = low = 0
-        for value, array in zip(self.values, arrays, strict=True):
+        for value, codes in zip(self.values, self.codes(arrays, beat), strict=True):
             width = value.type.width
-            for code in array[sample].ravel().tolist():
+            for code in codes:
                 word |= (code & (1 << width) - 1) << low
                 low += width
         return word
@@ -46,7 +58,7 @@ class Stream:
         found = []
         for value in self.values:
             width, codes = value.type.width, []
-            for _ in range(value.size):
+            for _ in range(value.size // self.beats):
                 bits = word & (1 << width) - 1
                 negative = value.type.signed and bits >> (width - 1)
                 codes.append(bits - (1 << width) if negative else bits)
@@ -86,8 +98,8 @@ def read_vectors(seed: int) -> Vectors:
     codes = dict(zip((source.value.name for source in network.inputs), given, strict=True))
     results = dict(zip(network.outputs, simulate(network, given), strict=True))
     return Vectors(
-        Stream(tuple(network.value(name) for name in ins)),
-        Stream(tuple(network.value(name) for name in outs)),
+        Stream(tuple(network.value(name) for name in ins), document["inputs"][0]["beats"]),
+        Stream(tuple(network.value(name) for name in outs), document["outputs"][0]["beats"]),
         tuple(codes[name] for name in ins),
         tuple(results[name] for name in outs),
         int(document["latency_cycles"]),
@@ -121,8 +133,8 @@ async def send(dut: Any, words: Sequence[int], gap_percent: int, random: Random)
     dut.s_axis_tvalid.value = 0
 
 
-async def receive(dut: Any, beats: int, stall_percent: int, random: Random) -> list[int]:
-    """Take so many beats, and see that one which must wait neither leaves nor changes."""
+async def receive(dut: Any, beats: int, of_sample: int, stall_percent: int, random: Random) -> list[int]:
+    """Take so many beats; see that one which must wait neither leaves nor changes, that a sample's last is marked."""
     words: list[int] = []
     waiting: int | None = None
     while len(words) < beats:
@@ -134,7 +146,8 @@ async def receive(dut: Any, beats: int, stall_percent: int, random: Random) -> l
         if valid:
             word = dut.m_axis_tdata.value.to_unsigned()
             assert waiting in (None, word), f"beat {len(words)} changed while it waited"
-            assert dut.m_axis_tlast.value == 1, f"beat {len(words)} is its sample's last and does not say so"
+            last = (len(words) + 1) % of_sample == 0
+            assert dut.m_axis_tlast.value == last, f"beat {len(words)}: last is wrong, a sample has {of_sample} beats"
             waiting = None if ready else word
             if ready:
                 words.append(word)
@@ -147,16 +160,18 @@ async def every_code_equals_the_reference(dut: Any, gap_percent: int, stall_perc
     """In order, none lost, none twice, however many cycles have no sample to offer or a receiver that waits."""
     vectors = read_vectors(cocotb.RANDOM_SEED)
     random = Random(cocotb.RANDOM_SEED)
-    words = [vectors.inputs.pack(vectors.given, sample) for sample in range(vectors.samples)]
+    words = [vectors.inputs.pack(vectors.given, beat) for beat in range(vectors.samples * vectors.inputs.beats)]
+    beats = vectors.samples * vectors.outputs.beats
     await reset(dut)
     cocotb.start_soon(send(dut, words, gap_percent, random))
-    most_cycles = 20 * (vectors.samples + vectors.latency_cycles) + 1000
-    came = await with_timeout(receive(dut, len(words), stall_percent, random), most_cycles * PERIOD_NS, "ns")
-    for sample, word in enumerate(came):
-        codes = vectors.outputs.unpack(word)
-        for value, expected, got in zip(vectors.outputs.values, vectors.expected, codes, strict=True):
-            wanted = expected[sample].ravel().tolist()
-            assert got == wanted, f"sample {sample}: {value.name} is {got}, the reference says {wanted}"
+    most_cycles = 20 * (len(words) + vectors.latency_cycles) + 1000
+    taking = receive(dut, beats, vectors.outputs.beats, stall_percent, random)
+    came = await with_timeout(taking, most_cycles * PERIOD_NS, "ns")
+    for beat, word in enumerate(came):
+        wanted = vectors.outputs.codes(vectors.expected, beat)
+        for value, codes, got in zip(vectors.outputs.values, wanted, vectors.outputs.unpack(word), strict=True):
+            sample = beat // vectors.outputs.beats
+            assert got == codes, f"sample {sample}, beat {beat}: {value.name} is {got}, the reference says {codes}"
     dut.m_axis_tready.value = 1
     for _ in range(vectors.latency_cycles + 4):
         await RisingEdge(dut.aclk)
