@@ -7,6 +7,7 @@ has no registers; the arrays between layers, which hardware keeps in registers, 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from oracle.mutants import Code, Kind, Mutant, code_lines, matches, other_numbers, swapped
 
@@ -19,7 +20,7 @@ _NUMBER = r"(?<![\w.\]])(-?\d+)(?![\w.])"
 _COMPARED = {" > ": (" >= ", " < "), " < ": (" <= ", " > "), " >= ": (" > ", " < ")}
 _ROUNDINGS = ("AP_TRN", "AP_TRN_ZERO", "AP_RND", "AP_RND_INF", "AP_RND_MIN_INF", "AP_RND_ZERO", "AP_RND_CONV")
 _OVERFLOWS = ("AP_WRAP", "AP_SAT", "AP_SAT_ZERO", "AP_SAT_SYM")
-_SIZES = frozenset({"channels", "out_channels", "window_rows", "window_columns"})
+_FIXED_SIZES = frozenset({"channels", "out_channels", "window_rows", "window_columns"})
 _LARGEST = 1 << 20
 
 
@@ -148,7 +149,7 @@ def _operands(path: str, code: Code, known: _Known, sizes: Mapping[str, int]) ->
                         yield code.replaced(path, kind, match.start(), match.end(), other)
     if re.match(r"^    (\{?-?\d|\{)", text):
         numbers = matches(_NUMBER, text)
-        for first, second in zip(numbers, numbers[1:], strict=False):
+        for first, second in pairwise(numbers):
             if first[0] != second[0]:
                 after = swapped(text, (first.span(), second.span()))
                 yield code.replaced(path, Kind.OPERAND, 0, len(text), after)
@@ -195,7 +196,7 @@ def _sizes(path: str, code: Code) -> Iterator[Mutant]:
     """Of windows and images: paddings and strides either way, sizes only smaller."""
     for match in matches(r"(\w+) = (\d+)", code.text):
         name, value = match[1], int(match[2])
-        if name in _SIZES or "*" in code.text:
+        if name in _FIXED_SIZES or "*" in code.text:
             continue
         guarded = name.startswith(("padding", "stride", "dilation"))
         least = 0 if name.startswith("padding") else 1

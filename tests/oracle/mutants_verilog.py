@@ -11,7 +11,6 @@ _IDENTIFIER = r"(?<![\w'.`])[A-Za-z_]\w*"
 _LITERAL = r"(\d+)'(s?)([db])(\d+)"
 _SLICE = r"(\w+)\[(\d+)(?::(\d+))?\]"
 _INSTANCE = re.compile(r"^\s*\w+ (#\(.*\) )?\w+ \(")
-_KEYWORDS = frozenset("wire reg assign always posedge begin end if else input output signed module endmodule".split())
 _COMPARED = {" > ": (" >= ", " < "), " < ": (" <= ", " > "), " >= ": (" > ", " < "), " <= ": (" < ", " >= ")}
 _FLOW = frozenset({"ce", "rst", "valid", "in_valid", "out_valid"})
 
@@ -103,12 +102,8 @@ def _of_statement(path: str, code: Code, declared: Mapping[str, _Declared]) -> I
 
 def _read_from(text: str) -> tuple[int, bool, str]:
     """The column where what is read starts, whether a register takes it, and the name of what it makes."""
-    taken = re.search(r"(\w+) <= ", text)
-    if (
-        taken
-        and not re.search(r"\b(wire|assign)\b", text)
-        and "(" not in text[: taken.start()].replace("(ce)", "").replace("(rst)", "")
-    ):
+    taken = re.match(r"\s*(?:(?:else )?if \(\w+\) )?(\w+) <= ", text)
+    if taken:
         return taken.end(), True, taken[1]
     made = re.search(r"(\w+) = ", text)
     if made:
@@ -130,23 +125,19 @@ def _signals(
     """Another signal instead: of as many bits, or of more where only a slice is read."""
     for match in matches(_IDENTIFIER, code.text, start):
         name = match[0]
-        if name in _KEYWORDS or name not in declared or name in _FLOW and code.text.strip().startswith("if"):
+        if name not in declared or (name in _FLOW and code.text.strip().startswith("if")):
             continue
         sliced = code.text[match.end() : match.end() + 1] == "["
         for other in declared.values():
             fits = other.width == declared[name].width or (sliced and other.width > declared[name].width)
             earlier = other.line < code.number and other.direction != "output"
-            if other.name in (name, made) or not fits or other.name in ("clk",):
+            if other.name in (name, made) or not fits or other.name == "clk":
                 continue
             same = _base(other.name) == _base(name)
-            if earlier or (clocked_output(kind, other)):
+            # A register may take what an output shows: no loop comes of it.
+            if earlier or (kind is Kind.REGISTER and other.direction == "output"):
                 changed = Kind.REGISTER if same or name in _FLOW else kind
                 yield code.replaced(path, changed, match.start(), match.end(), other.name)
-
-
-def clocked_output(kind: Kind, other: _Declared) -> bool:
-    """A register may take what an output shows: no loop comes of it."""
-    return kind is Kind.REGISTER and other.direction == "output"
 
 
 def _base(name: str) -> str:
