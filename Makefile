@@ -1,5 +1,6 @@
 # Every target sets up .venv first if it has to; `make help` lists them.
-# Variables: PYTHON (interpreter for .venv), JOBS (test processes), FUZZ (examples in a fuzz run), MUTANTS (faults in a mutant run), ARGS (passed on).
+# Variables: PYTHON (interpreter for .venv), JOBS (test processes), FUZZ (examples in a fuzz run), MUTANTS (faults in a
+# mutant run), ARGS (passed on).
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

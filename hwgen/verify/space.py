@@ -49,7 +49,8 @@ class Space:
 
     def corners(self, samples: int, generator: Generator) -> IntArray:
         """(samples, codes): each code at its minimum or its maximum, so that any few of them meet in every way."""
-        return np.where(generator.random((samples, self.size)) < 0.5, self.low, self.high)
+        rows: IntArray = np.where(generator.random((samples, self.size)) < 0.5, self.low, self.high)
+        return rows
 
     def magnitudes(self, samples: int, generator: Generator) -> IntArray:
         """(samples, codes), small codes as often as large ones, each by itself: sums behind which nothing saturates."""
