@@ -8,6 +8,9 @@ each channel these are watched, as numbered events:
 - *ties*: a code half-way between two output codes; positive or negative, the lower of the two even or odd, because
   that is how the seven rounding modes differ;
 - *ends*: a code below all thresholds, and one not below any: saturated low and high.
+
+Others are watched and not reported, for a comparison that is a little off shows only there (``turning_points``): where
+the output of a ``Relu`` or ``Requantize`` leaves zero, and which code of a pooling window is its only maximum.
 """
 
 from dataclasses import dataclass
@@ -17,10 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.fixed import FixedType, IntArray, Overflow, Quantizer, requantize
-from hwgen.ir import Interval, Network, Requantize, StepFunction, Value, value_ranges
+from hwgen.ir import Interval, MaxPool, Network, Relu, Requantize, StepFunction, Value, value_ranges
 
 NEVER = 1 << 62  # a threshold that no code reaches: codes stay below 2**62
 
+_LEAST = -(1 << 63)
+_MOST_WINDOWS = 256
 _TIES = 4
 _ENDS = 2
 
@@ -87,39 +92,41 @@ class Critical:
             Sample and event of each occurrence; an event's number is ``channel * events + column``.
         """
         flat = codes.reshape(len(codes), -1, self.channels)
-        found: list[tuple[IntArray, IntArray]] = []
-        for channel in range(self.channels):
-            column = flat[:, :, channel]
-            first = channel * self.possible.shape[1]
-            found += [(sample, event + first) for sample, event in self._of_channel(column, channel)]
+        first = np.arange(self.channels, dtype=np.int64) * self.possible.shape[1]
+        if len(self.thresholds) == 1:
+            found = self._among(flat, self.thresholds[0], np.broadcast_to(first, flat.shape))
+        else:
+            found = []
+            for channel in range(self.channels):
+                column = flat[:, :, channel]
+                offset = np.broadcast_to(first[channel], column.shape)
+                found += self._among(column, self.thresholds[channel], offset)
         samples, events = (np.concatenate(parts) for parts in zip(*found, strict=True))
         return samples, events
 
-    def _of_channel(self, codes: IntArray, channel: int) -> list[tuple[IntArray, IntArray]]:
-        thresholds, steps = self.channel_thresholds(channel), self.steps
+    def _among(self, codes: IntArray, thresholds: IntArray, first: IntArray) -> list[tuple[IntArray, IntArray]]:
+        """Samples and events of codes that share their thresholds; ``first`` is the first event of each code."""
+        steps = self.steps
         passed = np.searchsorted(thresholds, codes, side="right").astype(np.int64)
-        at = (passed > 0) & (thresholds[np.maximum(passed, 1) - 1] == codes) if steps else np.zeros_like(passed, bool)
-        below = (
-            (passed < steps) & (thresholds[np.minimum(passed, steps - 1)] == codes + 1)
-            if steps
-            else np.zeros_like(passed, bool)
-        )
         reached = int(np.searchsorted(thresholds, NEVER))  # thresholds that any code could reach
         found = [
-            _where(at, passed - 1),
-            _where(below, steps + passed),
-            _where(passed == 0, np.full_like(passed, self.ends.start)),
-            _where(passed == reached, np.full_like(passed, self.ends.start + 1)),
+            _where(passed == 0, first, self.ends.start),
+            _where(passed == reached, first, self.ends.start + 1),
         ]
+        if steps:
+            at = (passed > 0) & (thresholds[np.maximum(passed, 1) - 1] == codes)
+            below = (passed < steps) & (thresholds[np.minimum(passed, steps - 1)] == codes + 1)
+            found += [_where(at, first, passed - 1), _where(below, first, steps + passed)]
         if self.shift:
             half = 1 << (self.shift - 1)
             tie = (codes & ((1 << self.shift) - 1)) == half
-            found.append(_where(tie, self.ties.start + 2 * (codes < 0) + ((codes >> self.shift) & 1)))
+            found.append(_where(tie, first, self.ties.start + 2 * (codes < 0) + ((codes >> self.shift) & 1)))
         return found
 
 
-def _where(mask: NDArray[np.bool_], event: NDArray[Any]) -> tuple[IntArray, IntArray]:
-    return np.nonzero(mask)[0].astype(np.int64), event[mask].astype(np.int64)
+def _where(mask: NDArray[np.bool_], first: IntArray, event: NDArray[Any] | int) -> tuple[IntArray, IntArray]:
+    events = first[mask] + (event if isinstance(event, int) else event[mask])
+    return np.nonzero(mask)[0].astype(np.int64), events.astype(np.int64)
 
 
 def critical_points(network: Network) -> tuple[Critical, ...]:
@@ -148,6 +155,69 @@ def critical_points(network: Network) -> tuple[Critical, ...]:
             possible[:, -1] = False  # no upper saturation edge: being above the lower one is nothing special
         found.append(Critical(layer.name, type(layer).__name__, layer.input, thresholds, shift, possible))
     return tuple(found)
+
+
+def turning_points(network: Network) -> "tuple[Critical | PoolOrder, ...]":
+    """What is watched beside ``critical_points``: around zero, and within pooling windows."""
+    ranges = value_ranges(network)
+    values = network.values()
+    found: list[Critical | PoolOrder] = []
+    for layer in network.layers:
+        source, given = values[layer.input], ranges[layer.input]
+        if isinstance(layer, MaxPool):
+            found.append(PoolOrder.of(layer, source))
+            continue
+        if isinstance(layer, Relu):
+            thresholds = np.array([[0, 1]], dtype=np.int64)
+        elif isinstance(layer, Requantize):
+            shift = source.type.fraction - layer.output.type.fraction
+            low, high = given.bounds
+            at = [_first_reaching(code, shift, layer.quantizer, source.type, low, high) for code in (0, 1)]
+            thresholds = np.array([at], dtype=np.int64)
+        else:
+            continue
+        possible = np.stack(
+            [_possible(thresholds[0], 0, *ends) for ends in zip(given.low.tolist(), given.high.tolist(), strict=True)]
+        )
+        found.append(Critical(layer.name, type(layer).__name__, layer.input, thresholds, 0, possible))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoolOrder:
+    """Which code of each window of a ``MaxPool`` is larger than all others of it.
+
+    Attributes:
+        source: the value that is pooled.
+        taps: (windows, codes) int64: where each window's codes stand in the value; -1 for padding.
+        possible: (windows, codes): the events; padding has none, and neither has a window of one code.
+    """
+
+    layer: str
+    source: str
+    taps: IntArray
+    possible: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, layer: MaxPool, source: Value) -> "PoolOrder":
+        """Those of a layer: of at most so many windows, spread evenly, as can be watched quickly."""
+        places = np.arange(source.size, dtype=np.int64).reshape(source.shape)
+        padded = np.pad(places, (*layer.padding, (0, 0)), constant_values=-1)
+        axes = tuple(range(len(layer.window)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, layer.window, axes)
+        windows = windows[tuple(slice(None, None, stride) for stride in layer.strides)]
+        taps = windows.reshape(-1, int(np.prod(layer.window)))
+        taps = taps[:: -(-len(taps) // _MOST_WINDOWS)]
+        real = taps >= 0
+        return cls(layer.name, layer.input, taps, real & (real.sum(axis=1, keepdims=True) > 1))
+
+    def occurrences(self, codes: IntArray) -> tuple[IntArray, IntArray]:
+        """As in ``Critical``; an event's number is ``window * codes + place``."""
+        taken = np.where(self.taps >= 0, codes.reshape(len(codes), -1)[:, self.taps], _LEAST)
+        largest = taken == taken.max(axis=2, keepdims=True)
+        alone = largest & (largest.sum(axis=2, keepdims=True) == 1)
+        samples, events = np.nonzero(alone.reshape(len(codes), -1))
+        return samples.astype(np.int64), events.astype(np.int64)
 
 
 def _range_edges(quantizer: Quantizer, source: Value, given: Interval) -> IntArray:

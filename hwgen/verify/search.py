@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from hwgen.fixed import IntArray
 from hwgen.ir import Conv, Dense, Network
 from hwgen.reference import trace
-from hwgen.verify.critical import Critical
+from hwgen.verify.critical import NEVER, Critical, PoolOrder
 from hwgen.verify.space import Space
 from hwgen.verify.targets import targeted_samples
 
 _ROUNDS = 12
+_DRAWN = 4  # times as many as are wanted
 _TARGETED_ROUNDS = frozenset({1, 2, 4, 8})
 _OPERATIONS_A_ROUND = 1 << 27  # multiply-adds; about a tenth of a second
 _CODES_A_ROUND = 1 << 22  # of every value of every sample; 32 MB
@@ -23,7 +24,7 @@ _MOST_A_ROUND = 1024
 class Coverage:
     """Which events were seen so far."""
 
-    def __init__(self, points: Sequence[Critical]) -> None:
+    def __init__(self, points: Sequence[Critical | PoolOrder]) -> None:
         self.points = tuple(points)
         self.seen: tuple[NDArray[np.bool_], ...] = tuple(np.zeros_like(point.possible) for point in points)
 
@@ -54,12 +55,14 @@ class Coverage:
         if not sample_parts:
             return np.empty(0, dtype=np.int64)
         samples, events = np.concatenate(sample_parts), np.concatenate(event_parts)
+        samples, events = np.divmod(np.unique(samples * offset + events), offset)
         chosen: list[int] = []
         while samples.size and len(chosen) < at_most:
-            pairs = np.unique(np.stack([samples, events]), axis=1)
-            best = int(np.bincount(pairs[0]).argmax())
+            best = int(np.bincount(samples).argmax())
             chosen.append(best)
-            left = ~np.isin(events, events[samples == best])
+            reached = np.zeros(offset, dtype=np.bool_)
+            reached[events[samples == best]] = True
+            left = ~reached[events]
             samples, events = samples[left], events[left]
         if chosen:
             self.add({name: codes[chosen] for name, codes in values.items()})
@@ -77,12 +80,35 @@ def samples_at_once(network: Network) -> int:
     return int(np.clip(min(_OPERATIONS_A_ROUND // operations, _CODES_A_ROUND // codes), 1, _MOST_A_ROUND))
 
 
-def search(space: Space, coverage: Coverage, at_most: int, generator: Generator) -> IntArray:
+def unsaturated(space: Space, points: Sequence[Critical], at_most: int, generator: Generator) -> IntArray:
+    """(samples, codes): of many with codes of every magnitude those in which the fewest codes are out of range.
+
+    Out of range is what a quantizer saturates, and what lies beyond a step function's thresholds: it hides what is
+    wrong before it, and uniform codes are out of range most of the time where sums have much room.
+    """
+    drawn = min(_DRAWN * at_most, _DRAWN * samples_at_once(space.network))
+    rows = space.magnitudes(drawn, generator)
+    if not drawn:
+        return rows
+    values = trace(space.network, space.split(rows))
+    outside = np.zeros(drawn, dtype=np.int64)
+    last_layers = {layer.name for layer in space.network.layers if layer.output.name in space.network.outputs}
+    for point in points:
+        if point.steps and point.layer not in last_layers:  # nothing is hidden by what comes out
+            codes = values[point.source].reshape(drawn, -1, point.channels)
+            last = np.where(point.thresholds < NEVER, point.thresholds, point.thresholds[:, :1]).max(axis=1)
+            last = np.where(last > point.thresholds[:, 0], last, NEVER)
+            outside += ((codes < point.thresholds[:, 0]) | (codes >= last)).sum(axis=(1, 2))
+    return rows[np.argsort(outside, kind="stable")[:at_most]]
+
+
+def search(space: Space, coverage: Coverage, at_most: int, generator: Generator, rounds: int = _ROUNDS) -> IntArray:
     """Find samples that reach events not yet seen.
 
     Args:
         coverage: what other samples reach already; what is found is added to it.
         at_most: samples.
+        rounds: of looking, each of as many samples as are quickly run.
     Returns:
         (samples, codes) int64, in the order in which they were found.
     """
@@ -90,7 +116,7 @@ def search(space: Space, coverage: Coverage, at_most: int, generator: Generator)
     if not coverage.points or at_most <= 0:
         return kept
     at_once = samples_at_once(space.network)
-    for turn in range(_ROUNDS):
+    for turn in range(rounds):
         if coverage.complete or len(kept) >= at_most:
             break
         if turn in _TARGETED_ROUNDS:
@@ -113,6 +139,8 @@ def _targeted(space: Space, coverage: Coverage, at_most: int, generator: Generat
     found: list[IntArray] = []
     share = max(1, at_most // len(coverage.points))
     for position, point in enumerate(coverage.points):
+        if isinstance(point, PoolOrder):
+            continue
         missing = coverage.missing(position)
         wanted = generator.permutation(missing)[:share].tolist()
         found.extend(targeted_samples(space.network, point, wanted, space.low, space.high, generator))

@@ -47,15 +47,27 @@ class Space:
         """(samples, codes), uniform over the whole range."""
         return generator.integers(self.low, self.high, size=(samples, self.size), endpoint=True, dtype=np.int64)
 
+    def corners(self, samples: int, generator: Generator) -> IntArray:
+        """(samples, codes): each code at its minimum or its maximum, so that any few of them meet in every way."""
+        rows: IntArray = np.where(generator.random((samples, self.size)) < 0.5, self.low, self.high)
+        return rows
+
+    def magnitudes(self, samples: int, generator: Generator) -> IntArray:
+        """(samples, codes), small codes as often as large ones, each by itself: sums behind which nothing saturates."""
+        bits = max(int(self.high.max()), -int(self.low.min())).bit_length()
+        rows = self.random(samples, generator) >> generator.integers(bits + 1, size=(samples, self.size))
+        return np.clip(rows, self.low, self.high)
+
     def varied(self, samples: int, generator: Generator) -> IntArray:
-        """(samples, codes) of four kinds: uniform, sparse, small, and extremes only."""
+        """(samples, codes) of five kinds: uniform, sparse, small, extremes only, and of every magnitude."""
         rows = self.random(samples, generator)
-        kind = generator.integers(4, size=(samples, 1))
+        kind = generator.integers(5, size=(samples, 1))
         strength = generator.integers(1, 7, size=(samples, 1))
         sparse = np.where(generator.random(rows.shape) < 0.5**strength, rows, 0)
         small = rows >> strength
         extremes = np.where(rows >= (self.low + self.high) // 2, self.high, self.low)
-        return np.select([kind == 1, kind == 2, kind == 3], [sparse, small, extremes], rows)
+        magnitudes = self.magnitudes(samples, generator)
+        return np.select([kind == 1, kind == 2, kind == 3, kind == 4], [sparse, small, extremes, magnitudes], rows)
 
     def mutated(self, parents: IntArray, samples: int, generator: Generator) -> IntArray:
         """(samples, codes): parents with one to four codes nudged or replaced."""
@@ -65,6 +77,14 @@ class Space:
         changes = generator.integers(1, 5, size=(samples, 1))
         chosen = generator.random(rows.shape) < changes / self.size
         return np.where(chosen, np.where(generator.random((samples, 1)) < 0.6, nudged, fresh), rows)
+
+    def pushed(self, parents: IntArray, samples: int, generator: Generator) -> IntArray:
+        """(samples, codes): parents with one to four codes at an end, or of any magnitude."""
+        rows = parents[generator.integers(len(parents), size=samples)]
+        ends, anywhere = self.corners(samples, generator), self.magnitudes(samples, generator)
+        changes = generator.integers(1, 5, size=(samples, 1))
+        chosen = generator.random(rows.shape) < changes / self.size
+        return np.where(chosen, np.where(generator.random(rows.shape) < 0.5, ends, anywhere), rows)
 
     def every(self, at_most: int) -> IntArray | None:
         """(samples, codes): each possible input once; None where there are more than ``at_most``."""

@@ -10,12 +10,20 @@ from hwgen.errors import InputError
 from hwgen.fixed import IntArray
 from hwgen.ir import Network
 from hwgen.reference import trace
-from hwgen.verify.critical import critical_points
-from hwgen.verify.search import Coverage, samples_at_once, search
+from hwgen.verify.boundary import boundary_samples
+from hwgen.verify.climb import climb
+from hwgen.verify.critical import Critical, critical_points, turning_points
+from hwgen.verify.search import Coverage, samples_at_once, search, unsaturated
 from hwgen.verify.space import Space
 from hwgen.verify.targets import extreme_samples
 
 _ONE_HOT_MOST = 512
+_CORNERS_MOST = 512
+_BOUNDARY_MOST = 1024
+_INSIDE_MOST = 1024
+_TIMES_MORE = 3
+_ROUNDS_MORE = 3
+_POOL = 512  # samples of which pairs are made, beside those already found
 
 
 class VectorKind(Enum):
@@ -28,8 +36,12 @@ class VectorKind(Enum):
     MAXIMUM = "all at the maximum"
     ALTERNATING = "minimum and maximum in turn"
     EXTREME_SUM = "a sum of the first layer at an end"
+    FAR_SUM = "a sum of a later layer as far down or up as was found"
+    CORNER = "every input at one of its ends"
+    BOUNDARY = "beside an input with another output"
     ONE_HOT = "one input at an extreme, the others zero"
     CRITICAL = "found for ties, saturation edges and thresholds"
+    INSIDE = "of every magnitude, with the fewest codes saturated"
     RANDOM = "uniform over the whole range"
 
 
@@ -100,9 +112,11 @@ class TestVectors:
 def make_vectors(network: Network, samples: int, seed: int = 0, given: Sequence[IntArray] | None = None) -> TestVectors:
     """Make test vectors; the same arguments give the same vectors.
 
-    Of ``samples``, the five constant ones come first, then up to a quarter with a sum of the first layer at an end, up
-    to a quarter one-hot (at most 512), up to a half critical ones, and random ones fill the rest. A network with no
-    more possible inputs than that gets every one of them instead, once: that is a proof.
+    Of ``samples``, the five constant ones come first, then up to an eighth with a sum of the first layer at an end, a
+    sixteenth with a sum of a later layer far out, a sixteenth at corners of the input space (at most 512), a quarter
+    where an output is about to change (at most 1024), an eighth one-hot (at most 512), up to a half critical ones, and
+    ones of which little is saturated (at most 1024). Uniform ones fill the rest. A network with no more possible inputs
+    than that gets every one of them instead, once: that is a proof.
 
     Args:
         samples: how many to make, beside those given.
@@ -113,7 +127,7 @@ def make_vectors(network: Network, samples: int, seed: int = 0, given: Sequence[
     check_request(network, samples, given)
     if seed < 0:
         raise InputError(f"a seed is 0 or more, got {seed}.")
-    collected = _Collected(Space.of(network), Coverage(critical_points(network)))
+    collected = _Collected(Space.of(network), critical_points(network))
     if given is not None:
         collected.put(VectorKind.GIVEN, np.concatenate([array.reshape(len(array), -1) for array in given], axis=1))
     if samples:
@@ -127,10 +141,12 @@ def _put_made(collected: "_Collected", samples: int, seed: int) -> None:
     if every is not None:
         collected.put(VectorKind.EVERY, every)
         return
-    one_hot_seed, search_seed, random_seed = np.random.SeedSequence(seed).spawn(3)
+    generators = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(6)]
+    for_one_hot, for_search, for_random, for_climb, for_corners, for_boundary = generators
 
-    def left() -> int:
-        return samples - (collected.samples - before)
+    def left(part: int = 1) -> int:
+        """Samples to be made yet, at most one in ``part`` of all."""
+        return min(samples // part, samples - (collected.samples - before))
 
     for kind, rows in (
         (VectorKind.ZERO, np.zeros((1, space.size), dtype=np.int64)),
@@ -139,26 +155,38 @@ def _put_made(collected: "_Collected", samples: int, seed: int) -> None:
         (VectorKind.ALTERNATING, space.alternating()),
     ):
         collected.put(kind, rows[: left()])
-    collected.put(
-        VectorKind.EXTREME_SUM, extreme_samples(space.network, space.low, space.high, min(samples // 4, left()))
-    )
-    one_hot = min(samples // 4, left(), _ONE_HOT_MOST)
-    collected.put(VectorKind.ONE_HOT, space.one_hot(one_hot, np.random.default_rng(one_hot_seed)))
-    random = space.random(left(), np.random.default_rng(random_seed))
-    critical = min(left(), samples // 2)
+    extreme = extreme_samples(space.network, space.low, space.high, left(8))
+    collected.put(VectorKind.EXTREME_SUM, extreme)
+    far = climb(space, left(16), for_climb)
+    collected.put(VectorKind.FAR_SUM, far)
+    corners = space.corners(min(left(16), _CORNERS_MOST), for_corners)
+    collected.put(VectorKind.CORNER, corners)
+    ends = np.concatenate([extreme, far])
+    varied = space.varied(min(_POOL, samples_at_once(space.network)), for_boundary)
+    pool = np.concatenate([ends, corners, varied])
+    boundary = boundary_samples(space, pool, ends, min(left(4), _BOUNDARY_MOST), for_boundary)
+    collected.put(VectorKind.BOUNDARY, boundary)
+    one_hot = min(left(8), _ONE_HOT_MOST)
+    collected.put(VectorKind.ONE_HOT, space.one_hot(one_hot, for_one_hot))
     # What these reach by chance need not be looked for.
-    certain = random[: len(random) - critical]
-    collected.put(VectorKind.RANDOM, certain)
-    found = search(space, collected.coverage, critical, np.random.default_rng(search_seed))
-    collected.put(VectorKind.CRITICAL, found)
-    collected.put(VectorKind.RANDOM, random[len(certain) : len(random) - len(found)])
+    certain = left() - left(2)
+    inside = unsaturated(space, collected.reported, min(certain // 2, _INSIDE_MOST), for_random)
+    collected.put(VectorKind.INSIDE, inside)
+    collected.put(VectorKind.RANDOM, space.random(certain - len(inside), for_random))
+    collected.put(VectorKind.CRITICAL, search(space, collected.coverage, left(), for_search))
+    for _ in range(_TIMES_MORE):
+        # Whatever surrounds an event may hide what is wrong with it, so each is looked for again.
+        again = Coverage(collected.coverage.points)
+        collected.put(VectorKind.CRITICAL, search(space, again, left(4), for_search, _ROUNDS_MORE))
+    collected.put(VectorKind.RANDOM, space.random(left(), for_random))
 
 
 class _Collected:
     """Samples of every kind, with what the reference computes from them and what they exercise."""
 
-    def __init__(self, space: Space, coverage: Coverage) -> None:
-        self.space, self.coverage = space, coverage
+    def __init__(self, space: Space, points: tuple[Critical, ...]) -> None:
+        self.space, self.reported = space, points
+        self.coverage = Coverage((*points, *turning_points(space.network)))
         self._parts: list[tuple[VectorKind, IntArray, tuple[IntArray, ...]]] = []
 
     @property
@@ -184,7 +212,7 @@ class _Collected:
             inputs=self.space.split(np.concatenate([rows for _, rows, _ in parts])),
             outputs=tuple(np.concatenate(blocks) for blocks in zip(*(part[2] for part in parts), strict=True)),
             groups=tuple(VectorGroup(kind, count) for kind, count in counts.items() if count),
-            coverage=_layer_coverage(self.coverage),
+            coverage=_layer_coverage(self.reported, self.coverage),
         )
 
 
@@ -222,9 +250,10 @@ def check_request(network: Network, samples: int, given: Sequence[IntArray] | No
             )
 
 
-def _layer_coverage(coverage: Coverage) -> tuple[LayerCoverage, ...]:
+def _layer_coverage(points: tuple[Critical, ...], coverage: Coverage) -> tuple[LayerCoverage, ...]:
+    """Of the points that are reported, which are the coverage's first."""
     found = []
-    for point, seen in zip(coverage.points, coverage.seen, strict=True):
+    for point, seen in zip(points, coverage.seen, strict=False):
         hit = seen & point.possible
 
         def hits(columns: slice, hit: np.ndarray = hit, possible: np.ndarray = point.possible) -> Hits:

@@ -5,7 +5,8 @@ from random import Random
 
 import numpy as np
 import pytest
-from oracle.networks import random_network
+from oracle.mutant_networks import mutant_network
+from oracle.networks import every_input, random_network
 
 from hwgen.errors import InputError
 from hwgen.fixed import FixedType, Overflow, Quantizer, Rounding, requantize
@@ -14,6 +15,7 @@ from hwgen.ir import (
     Dense,
     Input,
     Interval,
+    MaxPool,
     Network,
     Relu,
     Requantize,
@@ -26,7 +28,8 @@ from hwgen.ir import (
 )
 from hwgen.reference import simulate, trace
 from hwgen.verify import VectorGroup, VectorKind, make_vectors, project_vectors
-from hwgen.verify.critical import NEVER, critical_points, first_tie
+from hwgen.verify.boundary import boundary_samples
+from hwgen.verify.critical import NEVER, PoolOrder, critical_points, first_tie
 from hwgen.verify.space import Space
 from hwgen.verify.targets import FirstSum, solve, targeted_samples
 
@@ -328,3 +331,101 @@ def test_extreme_samples_bring_every_sum_of_the_first_layer_to_its_ends() -> Non
     assert codes.min(axis=0).tolist() == ranges[first.output.name].low.tolist()
     assert codes.max(axis=0).tolist() == ranges[first.output.name].high.tolist()
     assert any(group.kind is VectorKind.EXTREME_SUM for group in vectors.groups)
+
+
+def test_later_sums_reach_the_ends_that_any_input_brings() -> None:
+    for seed in (0, 1, 3, 4, 5, 8):
+        network = mutant_network(seed)
+        later = [layer.output.name for layer in network.layers if isinstance(layer, Dense)][1]
+        any_input = trace(network, [every_input(network)])[later]
+        made = trace(network, make_vectors(network, 2000).inputs)[later]
+        assert made.min(axis=0).tolist() == any_input.min(axis=0).tolist()
+        assert made.max(axis=0).tolist() == any_input.max(axis=0).tolist()
+
+
+def test_corners_bring_any_four_inputs_together_in_every_way() -> None:
+    space = Space.of(dense_network(inputs=12))
+    corners = space.corners(512, np.random.default_rng(0))
+    assert set(np.unique(corners)) == {-128, 127}
+    for places in itertools.combinations(range(12), 4):
+        assert len(np.unique(corners[:, places], axis=0)) == 16
+
+
+def test_boundary_samples_are_neighbours_with_different_outputs() -> None:
+    network = dense_network()
+    space = Space.of(network)
+    generator = np.random.default_rng(0)
+    rows = boundary_samples(space, space.random(200, generator), space.corners(2, generator), 101, generator)
+    one, two = np.split(rows, 2)
+    assert len(one) == 49  # 25, and 12 of each of two families
+    assert np.abs(one - two).sum(axis=1).tolist() == [1] * 49
+    outputs = [simulate(network, space.split(side))[0] for side in (one, two)]
+    differ = outputs[0] != outputs[1]
+    assert differ.any(axis=1).all()
+    assert differ.any(axis=0).all()
+
+
+def test_boundary_samples_are_found_for_the_widest_codes() -> None:
+    network = step_network([[0]], -(1 << 61), (1 << 61) - 1)
+    space = Space.of(network)
+    generator = np.random.default_rng(0)
+    rows = boundary_samples(space, space.random(20, generator), space.corners(2, generator), 20, generator)
+    assert ((rows == 0) | (rows == -1)).any(axis=1).all()
+
+
+def test_a_constant_output_has_no_boundary() -> None:
+    space = Space.of(step_network([[500]]))
+    generator = np.random.default_rng(0)
+    assert boundary_samples(space, space.random(20, generator), space.corners(2, generator), 20, generator).shape == (
+        0,
+        2,
+    )
+
+
+def test_both_sides_of_zero_are_reached_before_a_relu_and_behind_a_quantizer() -> None:
+    x = Value("x", (5,), FixedType(True, 10, 4))
+    weight = SparseTensor.from_dense(np.array([[31], [29], [17], [13], [11]]), FixedType(True, 6, 0))
+    layers = (
+        Dense("dense", "x", Value("total", (1,), FixedType(True, 17, 4)), weight, np.array([0])),
+        Relu("relu", "total", Value("positive", (1,), FixedType(False, 16, 4))),
+        Requantize("quantize", "positive", Value("y", (1,), FixedType(False, 14, 1)), Rounding.RND, Overflow.SAT),
+    )
+    network = check_network(Network("net", (Input(x, None),), layers, ("y",)))
+    totals = trace(network, make_vectors(network, 200).inputs)["total"]
+    # 4 of 8 is the first that is rounded to 1.
+    assert {-1, 0, 1, 3, 4} <= set(totals.ravel().tolist())
+
+
+def test_every_code_of_a_pooling_window_is_its_only_maximum_in_some_sample() -> None:
+    network = mutant_network(3)
+    pool = next(layer for layer in network.layers if isinstance(layer, MaxPool))
+    codes = trace(network, make_vectors(network, 1000).inputs)[pool.input].reshape(-1, 3)
+    # Of 65536 inputs, 6 have a third code that is larger than the second.
+    for one, other in ((0, 1), (1, 0), (1, 2), (2, 1)):
+        assert (codes[:, one] > codes[:, other]).any()
+
+
+@pytest.mark.parametrize("strides", [(1, 1), (2, 1)])
+@pytest.mark.parametrize("padding", [((0, 0), (0, 0)), ((1, 1), (0, 1))])
+def test_the_order_in_pooling_windows_is_that_of_a_loop(
+    strides: tuple[int, int], padding: tuple[tuple[int, int], tuple[int, int]]
+) -> None:
+    source = Value("x", (4, 3, 2), FixedType(True, 4, 0))
+    rows, columns = (
+        (size + sum(pads) - 2) // stride + 1
+        for size, pads, stride in zip(source.shape[:2], padding, strides, strict=True)
+    )
+    output = Value("y", (rows, columns, 2), source.type)
+    point = PoolOrder.of(MaxPool("pool", "x", output, (2, 2), strides, padding), source)
+    codes = np.random.default_rng(0).integers(-8, 8, size=(30, 4, 3, 2))
+    expected = set()
+    for sample, row, column, channel in itertools.product(range(30), range(rows), range(columns), range(2)):
+        found = {}
+        for tap, (i, j) in enumerate(itertools.product(range(2), range(2))):
+            place = (row * strides[0] + i - padding[0][0], column * strides[1] + j - padding[1][0])
+            if 0 <= place[0] < 4 and 0 <= place[1] < 3:
+                found[tap] = int(codes[sample, *place, channel])
+        largest = [tap for tap, code in found.items() if code == max(found.values())]
+        if len(largest) == 1:
+            expected.add((sample, ((row * columns + column) * 2 + channel) * 4 + largest[0]))
+    assert set(zip(*(part.tolist() for part in point.occurrences(codes)), strict=True)) == expected

@@ -1,0 +1,225 @@
+"""Mutants put before ``hwgen verify``: which it catches, and which of the others change nothing.
+
+The verdict is ``verify_opened``'s and ``verify_opened_rtl``'s own, with as many samples as a user gets who asks for
+nothing. What survives is compared with the original by other means: Yosys for Verilog, every possible input for C++.
+"""
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from pathlib import Path
+from random import Random
+from unittest.mock import patch
+
+from hwgen.circuit import TARGETS, ClockPlan, lower
+from hwgen.emit import FileSet, Strategy, hls_project, rtl_project
+from hwgen.errors import HwgenError
+from hwgen.ir import Network, network_from_json, network_to_json
+from hwgen.tools import Cache, find_compiler
+from hwgen.tools.verilator import find_verilator
+from hwgen.verify import Engine, TestVectors, make_vectors, project_from_files, verify_opened
+from hwgen.verify.rtl import verify_opened_rtl
+from hwgen.verify.rtl_engine import RtlEngine, Traffic
+from hwgen.verify.rtl_project import rtl_project_from_files
+from oracle.mutant_networks import mutant_network
+from oracle.mutants import Kind, Mutant, applied, chosen
+from oracle.mutants_cpp import cpp_mutants
+from oracle.mutants_verilog import verilog_mutants
+from oracle.networks import every_input
+from oracle.rtl_equivalence import equivalent
+
+PLANS = (ClockPlan(1), ClockPlan(3), ClockPlan(None))
+_WHERE = "a mutant"
+
+
+class Language(Enum):
+    """Of a project."""
+
+    VERILOG = "Verilog"
+    CPP = "C++"
+
+
+class Outcome(Enum):
+    """What became of a mutant."""
+
+    CAUGHT = "caught"  # a code, or the latency, differs
+    REFUSED = "refused"  # it does not compile; counts as caught
+    EQUIVALENT = "equivalent"  # it survives, and is proven to change nothing
+    MISSED = "missed"  # it survives, and changes something, or is not proven to change nothing
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A project, as ``hwgen build`` writes it.
+
+    Attributes:
+        name: seed, plan, target: for people.
+        latency_cycles: of Verilog.
+    """
+
+    name: str
+    language: Language
+    network: Network
+    files: dict[str, bytes]
+    latency_cycles: int = 0
+
+    def mutants(self) -> list[Mutant]:
+        return verilog_mutants(self.files) if self.language is Language.VERILOG else cpp_mutants(self.files)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One mutant and its outcome; ``note`` says how that is known."""
+
+    case: str
+    language: Language
+    mutant: Mutant
+    outcome: Outcome
+    note: str
+
+
+def verilog_case(seed: int, *, wide: bool = False) -> Case:
+    """Plans and targets in turn."""
+    network = mutant_network(seed, wide=wide)
+    plan, family = PLANS[seed % len(PLANS)], "amd" if seed // 2 % 2 else "generic"
+    circuit = lower(network, TARGETS[family], plan)
+    files = rtl_project(network, circuit, part="xcvu13p", clock_ns=5.0)
+    name = f"{seed}{' wide' if wide else ''} {family} {circuit.latency_cycles} cycles"
+    return Case(name, Language.VERILOG, network, _as_bytes(files), circuit.latency_cycles)
+
+
+def cpp_case(seed: int) -> Case:
+    """Strategies in turn; every other one with a convolution."""
+    strategy = list(Strategy)[seed // 2 % 2]
+    network = mutant_network(seed, convolution=bool(seed % 2))
+    files = hls_project(network, strategy=strategy, part="xcvu13p", clock_ns=5.0)
+    return Case(f"{seed} {strategy.value}", Language.CPP, network, _as_bytes(files))
+
+
+def _as_bytes(files: FileSet) -> dict[str, bytes]:
+    return {path: content.encode() if isinstance(content, str) else content for path, content in files.items()}
+
+
+def cases(language: Language) -> list[Case]:
+    """Those of a whole campaign: every rounding and overflow mode, plan, target and strategy is among them."""
+    if language is Language.VERILOG:
+        return [verilog_case(seed) for seed in range(14)] + [verilog_case(seed, wide=True) for seed in range(14, 20)]
+    return [cpp_case(seed) for seed in range(14)]
+
+
+def drawn(projects: Sequence[Case], count: int, seed: int) -> list[tuple[Case, Mutant]]:
+    """``count`` mutants: from every project as many, and of every kind."""
+    random = Random(seed)
+    found: list[tuple[Case, Mutant]] = []
+    for number, case in enumerate(projects):
+        share = count // len(projects) + (number < count % len(projects))
+        found += [(case, mutant) for mutant in chosen(case.mutants(), share, random, first=number)]
+    return found
+
+
+class Campaign:
+    """Verifies mutants; what compilers leave is kept in ``folder``, away from the user's cache."""
+
+    def __init__(self, folder: Path, samples: int) -> None:
+        cache = Cache(folder / "cache")
+        compiler = find_compiler(None)
+        self.folder, self.samples = folder, samples
+        self.cpp = Engine(compiler, cache=cache, headers=folder / "headers", jobs=1)
+        self.verilog: RtlEngine | None = None
+        self._cache, self._compiler = cache, compiler
+
+    def run(self, case: Case, mutant: Mutant) -> Result:
+        """Verify one mutant; prove it equivalent where it survives."""
+        files = applied(case.files, mutant)
+        try:
+            equal = self.equal(case, files)
+        except HwgenError as error:
+            said = str(error).splitlines()
+            crashed = "crashed" in said[0]
+            return Result(case.name, case.language, mutant, Outcome.CAUGHT if crashed else Outcome.REFUSED, said[0])
+        if not equal:
+            return Result(case.name, case.language, mutant, Outcome.CAUGHT, "")
+        proven, note = self.same(case, mutant, files)
+        return Result(case.name, case.language, mutant, Outcome.EQUIVALENT if proven else Outcome.MISSED, note)
+
+    def equal(self, case: Case, files: dict[str, bytes]) -> bool:
+        """The verdict of ``hwgen verify``.
+
+        Raises:
+            HwgenError: the project is refused, or crashes.
+        """
+        with _only_verdicts():
+            if case.language is Language.CPP:
+                return verify_opened(project_from_files(files, _WHERE), self.cpp, samples=self.samples).equal
+            if self.verilog is None:
+                self.verilog = RtlEngine(find_verilator(), self._compiler, Traffic(), self._cache, jobs=1)
+            project = rtl_project_from_files(files, _WHERE)
+            return verify_opened_rtl(project, self.verilog, samples=self.samples).equal
+
+    def same(self, case: Case, mutant: Mutant, files: dict[str, bytes]) -> tuple[bool, str]:
+        """Whether original and mutant are proven to be equal for every input, and by what."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
+            if case.language is Language.VERILOG:
+                if any(re.search(r"\bce\b", line) for line in (mutant.before, mutant.after)):
+                    return False, "a clock enable was changed, of which nothing is proven"
+                return equivalent(case.files, files, case.network.name, case.latency_cycles, Path(scratch))[0], "Yosys"
+            inputs = [every_input(case.network)]
+            codes = []
+            for number, version in enumerate((case.files, files)):
+                library = Path(scratch) / f"{number}.so"
+                self.cpp.build(project_from_files(version, _WHERE), library)
+                codes.append(self.cpp.run(case.network, library, inputs))
+            return bool((codes[0][0] == codes[1][0]).all()), f"all {len(inputs[0])} inputs"
+
+
+@lru_cache(maxsize=4)
+def _vectors(network: str, samples: int, seed: int) -> TestVectors:
+    return make_vectors(network_from_json(network), samples, seed)
+
+
+@contextmanager
+def _only_verdicts() -> Iterator[None]:
+    """Spare what no verdict needs: vectors, the same for each mutant, are made once; a difference is not explained."""
+
+    def timed_vectors(network: Network, samples: int, seed: int, given: None) -> tuple[TestVectors, float]:
+        return _vectors(network_to_json(network), samples, seed), 0.0
+
+    def explain(*_: object) -> object:
+        return "a mismatch"
+
+    with ExitStack() as stack:
+        for target, replacement in (
+            ("hwgen.verify.run.timed_vectors", timed_vectors),
+            ("hwgen.verify.rtl.timed_vectors", timed_vectors),
+            ("hwgen.verify.run._explain", explain),
+            ("hwgen.verify.rtl.explain", explain),
+        ):
+            stack.enter_context(patch(target, replacement))
+        yield
+
+
+def table(results: Sequence[Result]) -> str:
+    """How many of each language and kind had each outcome, and every mutant that was missed."""
+    columns = [outcome.value for outcome in Outcome]
+    lines = [f"{'':24}{'mutants':>10}" + "".join(f"{name:>12}" for name in columns)]
+
+    def row(name: str, wanted: Callable[[Result], bool]) -> None:
+        found = [result for result in results if wanted(result)]
+        counts = [sum(result.outcome is outcome for result in found) for outcome in Outcome]
+        if found:
+            lines.append(f"{name:24}{len(found):>10}" + "".join(f"{count:>12}" for count in counts))
+
+    for language in Language:
+        for kind in Kind:
+            row(
+                f"{language.value} {kind.value}",
+                lambda r, lang=language, k=kind: (r.language, r.mutant.kind) == (lang, k),
+            )
+        row(language.value, lambda r, lang=language: r.language is lang)
+    row("all", lambda _: True)
+    lines += [f"missed: {r.case}: {r.mutant} ({r.note})" for r in results if r.outcome is Outcome.MISSED]
+    return "\n".join(lines)
