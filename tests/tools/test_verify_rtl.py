@@ -1,8 +1,10 @@
 """``verify_rtl``: generated Verilog equals the reference; one wrong thing is found in its layer, cycle and bit."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from random import Random
 
@@ -38,6 +40,8 @@ from hwgen.verify.rtl_engine import RtlEngine, Traffic
 from hwgen.verify.rtl_project import rtl_project_from_files
 from hwgen.verify.rtl_report import RtlMismatch, RtlReport
 
+FUZZ = -(-int(os.environ.get("HWGEN_FUZZ", "300")) // 10)  # batches
+BATCH = 5
 PLANS = {"1 adder": ClockPlan(1), "3 adders": ClockPlan(3), "combinational": ClockPlan(None)}
 
 
@@ -92,14 +96,26 @@ def without_convolutions(count: int) -> Iterator[tuple[int, Network]]:
 def test_random_networks_are_equal_in_every_pipelining_with_gaps_and_stalls(
     engine: RtlEngine, seed: int, network: Network
 ) -> None:
+    check(engine, seed, network)
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("batch", range(FUZZ))
+def test_more_random_networks_are_equal_in_every_pipelining(engine: RtlEngine, batch: int) -> None:
+    start = 10 + batch * BATCH
+    for seed, network in islice(without_convolutions(start + BATCH), start, None):
+        check(engine, seed, network)
+
+
+def check(engine: RtlEngine, seed: int, network: Network) -> None:
     plan = list(PLANS.values())[seed % 3]
     family = list(TARGETS.values())[seed % 4]
     circuit = lower(network, family, plan)
     files = verilog(network, circuit)
     given = random_inputs(Random(seed), network, 200)
     report = verify_opened_rtl(rtl_project_from_files(files, "a test"), engine, samples=200, given=given)
-    assert report.equal, report.summary()
-    assert report.simulated_latency == (circuit.latency_cycles,)
+    assert report.equal, f"seed {seed}: {report.summary()}"
+    assert report.simulated_latency == (circuit.latency_cycles,), seed
     assert report.samples >= 200
 
 
