@@ -22,8 +22,10 @@ from hwgen.ir import (
     Value,
     check_network,
 )
+from hwgen.reference import simulate
 
 PLANS = (ClockPlan(1), ClockPlan(2), ClockPlan(5), ClockPlan(None))
+_TRIED = 40
 FAMILIES = (TARGETS["amd"], TARGETS["generic"])
 
 
@@ -31,6 +33,18 @@ def stream_networks(seeds: range) -> Iterator[tuple[int, Network]]:
     """Networks of one to three sliding windows, half of them with a dense head."""
     for seed in seeds:
         yield seed, check_network(_Chain(Random(seed)).network())
+
+
+def lively_networks(seeds: range, most: int) -> Iterator[tuple[int, Network]]:
+    """The first of them whose outputs differ in most samples, so that a beat in a wrong place shows."""
+    found = 0
+    for seed, network in stream_networks(seeds):
+        (codes,) = simulate(network, [real_inputs(seed, network, _TRIED)])
+        if len(np.unique(codes.reshape(_TRIED, -1), axis=0)) > _TRIED // 2:
+            found += 1
+            yield seed, network
+        if found == most:
+            return
 
 
 def stream_circuit(seed: int, network: Network) -> Circuit:
@@ -51,8 +65,8 @@ class _Chain:
     def __init__(self, random: Random) -> None:
         self.random = random
         axes = random.choice([1, 2, 2])
-        shape = (*(random.randint(1, 7) for _ in range(axes)), random.randint(1, 3))
-        self.input = Value("x", shape, FixedType(random.random() < 0.5, random.choice([2, 4, 8]), 3))
+        shape = (*(random.randint(2, 7) for _ in range(axes)), random.randint(1, 3))
+        self.input = Value("x", shape, FixedType(random.random() < 0.5, random.choice([3, 4, 8]), 3))
         self.value = self.input
         if random.random() < 0.2:  # an image that comes as a vector
             self.input = Value("x", (self.input.size,), self.input.type)
@@ -132,7 +146,7 @@ class _Chain:
         self.put(Dense("dense", self.value.name, Value("dense_out", (outputs,), kind), weight, bias))
 
     def codes(self, shape: tuple[int, ...]) -> IntArray:
-        zeros = self.random.choice([0.0, 0.3, 0.8, 0.97])
+        zeros = self.random.choice([0.0, 0.2, 0.5, 0.8])
         codes = [
             0 if self.random.random() < zeros else self.random.randint(-31, 31) for _ in range(int(np.prod(shape)))
         ]
@@ -151,11 +165,14 @@ class _Chain:
 
     def function(self, number: int) -> None:
         """Round, saturate, clip or step, so that the next layer's input is narrow."""
-        given, width = self.value, self.random.choice([2, 4, 6])
-        kind = FixedType(self.random.random() < 0.5, width, given.type.fraction - self.random.randint(0, 5))
+        given, width = self.value, self.random.choice([3, 4, 6, 8])
+        # Few sums come near the ends of their type: some bits above what is kept are worth losing, not all.
+        dropped = max(given.type.width - width - self.random.choice([2, 3, 4, 5]), 0)
+        kind = FixedType(self.random.random() < 0.7, width, given.type.fraction - dropped)
         if self.random.random() < 0.2:
             channels = self.random.choice([1, given.shape[-1]])
             low, high = given.type.min_code, given.type.max_code
+            low, high = low // 4, high // 4
             at = [sorted(self.random.randint(low, high) for _ in range(4)) for _ in range(channels)]
             levels = [sorted(self.random.randint(kind.min_code, kind.max_code) for _ in range(5)) for _ in at]
             output = Value(f"step{number}_out", given.shape, kind)
