@@ -1,5 +1,6 @@
 # Every target sets up .venv first if it has to; `make help` lists them.
-# Variables: PYTHON (interpreter for .venv), JOBS (test processes), FUZZ (examples in a fuzz run), ARGS (passed on).
+# Variables: PYTHON (interpreter for .venv), JOBS (test processes), FUZZ (examples in a fuzz run),
+# SYNTHESIS (networks in a synthesis run), ARGS (passed on).
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -8,6 +9,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 JOBS ?= 2
 FUZZ ?= 300
+SYNTHESIS ?= 20
 ARGS ?=
 
 VENV := .venv
@@ -28,6 +30,7 @@ help: ## this table
 	    PYTHON 'interpreter for .venv (found by itself: 3.13, 3.12 or 3.11)' \
 	    JOBS 'test processes at a time ($(JOBS))' \
 	    FUZZ 'random models in a fuzz run ($(FUZZ))' \
+	    SYNTHESIS 'random networks in a synthesis run ($(SYNTHESIS))' \
 	    ARGS 'passed on to the demo, the tests or the benchmarks'
 
 .PHONY: demo
@@ -81,6 +84,10 @@ golden: $(READY) ## rewrite the golden files from today's output; read the diff 
 .PHONY: fuzz
 fuzz: $(READY) ## hundreds of random models, bit by bit; FUZZ=1000 for more
 	@HWGEN_FUZZ=$(FUZZ) $(PYTEST) -m fuzz $(ARGS)
+
+.PHONY: synthesis
+synthesis: $(READY) ## netlists that Yosys makes of random networks, simulated; SYNTHESIS=40 for more
+	@HWGEN_SYNTHESIS=$(SYNTHESIS) $(PYTEST) -m synthesis tests/tools/test_rtl_synthesis.py $(ARGS)
 
 .PHONY: wheel
 wheel: $(READY) ## dist/hwgen-*.whl and the source distribution
