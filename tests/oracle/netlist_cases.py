@@ -17,7 +17,10 @@ from oracle.networks import random_inputs, random_network
 LEAST_INPUT_BITS = 12  # with fewer, there are not 1,000 different samples
 ADDERS = range(4, 41)
 MOST_WORD_BITS = 1000
-LEAST_MOVING_BITS = 8  # of the outputs, and at least half of them: others would be hollow by right
+# Without these a netlist would be hollow by right: output bits that take both values, which at least half of them must,
+# and output bits that answer to several input bits, which wires and registers alone do not.
+LEAST_MOVING_BITS = 8
+LEAST_MIXING_BITS = 8
 
 
 @dataclass(frozen=True)
@@ -133,5 +136,6 @@ def _suits(network: Network, circuit: Circuit, plan: ClockPlan, random: Random) 
         return False
     if (circuit.latency_cycles == 0) != (plan.adders_per_stage is None):
         return False
-    behaviour = observe(network, random_inputs(random, network, 64), flipped_samples=0)
-    return behaviour.moving >= max(LEAST_MOVING_BITS, len(behaviour.ones) / 2)
+    behaviour = observe(network, random_inputs(random, network, 64))
+    mixing = sum(answers.bit_count() > 1 for answers in behaviour.answers)
+    return mixing >= LEAST_MIXING_BITS and behaviour.moving >= max(LEAST_MOVING_BITS, len(behaviour.ones) / 2)
