@@ -1,6 +1,6 @@
 # Every target sets up .venv first if it has to; `make help` lists them.
 # Variables: PYTHON (interpreter for .venv), JOBS (test processes), FUZZ (examples in a fuzz run), MUTANTS (faults in a
-# mutant run), ARGS (passed on).
+# mutant run), SYNTHESIS (networks in a synthesis run), ARGS (passed on).
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -10,6 +10,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 JOBS ?= 2
 FUZZ ?= 300
 MUTANTS ?= 500
+SYNTHESIS ?= 20
 ARGS ?=
 
 VENV := .venv
@@ -31,6 +32,7 @@ help: ## this table
 	    JOBS 'test processes at a time ($(JOBS))' \
 	    FUZZ 'random models in a fuzz run ($(FUZZ))' \
 	    MUTANTS 'faults in a mutant run ($(MUTANTS))' \
+	    SYNTHESIS 'random networks in a synthesis run ($(SYNTHESIS))' \
 	    ARGS 'passed on to the demo, the tests or the benchmarks'
 
 .PHONY: demo
@@ -88,6 +90,9 @@ fuzz: $(READY) ## hundreds of random models, bit by bit; FUZZ=1000 for more
 .PHONY: mutants
 mutants: $(READY) ## hundreds of faults in generated Verilog and C++, each put before hwgen verify
 	@PYTHONPATH=tests $(RUN) benchmarks/mutants.py --count $(MUTANTS) $(ARGS)
+.PHONY: synthesis
+synthesis: $(READY) ## netlists that Yosys makes of random networks, simulated; SYNTHESIS=40 for more
+	@HWGEN_SYNTHESIS=$(SYNTHESIS) $(PYTEST) -m synthesis tests/tools/test_rtl_synthesis.py $(ARGS)
 
 .PHONY: wheel
 wheel: $(READY) ## dist/hwgen-*.whl and the source distribution

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from oracle.absence import missing
@@ -50,15 +51,25 @@ def shared() -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many random models were equal, and how far Keras itself was off where float32 rounds."""
-    recorded = [
-        json.loads(value)
-        for report in terminalreporter.getreports("passed")
-        for name, value in report.user_properties
-        if name == "keras_equality"
-    ]
+    """Say how many random models were equal, how far Keras was off where float32 rounds, and what netlists were."""
+    recorded = _recorded(terminalreporter, "keras_equality")
     if recorded:
         from oracle.equality_summary import Outcome, summary
 
         terminalreporter.section("Keras equality")
         terminalreporter.write_line("\n".join(summary(Outcome(**outcome) for outcome in recorded)))
+    netlists = _recorded(terminalreporter, "netlist")
+    if netlists:
+        from oracle.netlist_summary import summary_lines
+
+        terminalreporter.section("Netlists")
+        terminalreporter.write_line("\n".join(summary_lines(netlists)))
+
+
+def _recorded(terminalreporter: pytest.TerminalReporter, property_name: str) -> list[dict[str, Any]]:
+    return [
+        json.loads(value)
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+        if name == property_name
+    ]

@@ -96,7 +96,8 @@ class RtlProject:
     @property
     def one_beat(self) -> bool:
         """Whether a sample is one beat from input to output."""
-        return all(signals.beats == 1 for signals in self.signals.values())
+        beats = [port.beats for port in (*self.inputs, *self.outputs)]
+        return max([*beats, *(signals.beats for signals in self.signals.values())]) == 1
 
 
 def project_target(directory: Path) -> str:
