@@ -90,6 +90,7 @@ fuzz: $(READY) ## hundreds of random models, bit by bit; FUZZ=1000 for more
 .PHONY: mutants
 mutants: $(READY) ## hundreds of faults in generated Verilog and C++, each put before hwgen verify
 	@PYTHONPATH=tests $(RUN) benchmarks/mutants.py --count $(MUTANTS) $(ARGS)
+
 .PHONY: synthesis
 synthesis: $(READY) ## netlists that Yosys makes of random networks, simulated; SYNTHESIS=40 for more
 	@HWGEN_SYNTHESIS=$(SYNTHESIS) $(PYTEST) -m synthesis tests/tools/test_rtl_synthesis.py $(ARGS)
