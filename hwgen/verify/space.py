@@ -55,8 +55,8 @@ class Space:
     def magnitudes(self, samples: int, generator: Generator) -> IntArray:
         """(samples, codes), small codes as often as large ones, each by itself: sums behind which nothing saturates."""
         bits = max(int(self.high.max()), -int(self.low.min())).bit_length()
-        rows = self.random(samples, generator) >> generator.integers(bits + 1, size=(samples, self.size))
-        return np.clip(rows, self.low, self.high)
+        rows: IntArray = self.random(samples, generator) >> generator.integers(bits + 1, size=(samples, self.size))
+        return np.clip(rows, self.low, self.high, out=rows)
 
     def varied(self, samples: int, generator: Generator) -> IntArray:
         """(samples, codes) of five kinds: uniform, sparse, small, extremes only, and of every magnitude."""
