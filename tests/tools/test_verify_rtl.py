@@ -221,7 +221,7 @@ def test_a_wrong_input_wire_is_found_at_the_input(engine: RtlEngine, small: dict
 def test_a_valid_bit_that_comes_late_is_no_equality(engine: RtlEngine, small: dict[str, bytes]) -> None:
     top = small["rtl/mixed.v"].decode()
     depth = int(json.loads(small["project.json"])["latency_cycles"])
-    early = first(rf"assign out_valid = valid\[{depth - 1}\]", f"assign out_valid = valid[{depth - 2}]")(top)
+    early = first(rf"assign out_valid = valid_in\[{depth}\]", f"assign out_valid = valid_in[{depth - 1}]")(top)
     report = verified(engine, small | {"rtl/mixed.v": early.encode()})
     assert not report.equal
     assert report.simulated_latency == (depth - 1,)

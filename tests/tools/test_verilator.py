@@ -45,7 +45,7 @@ endmodule
 def tree(verilog: str = VERILOG) -> VerilatedTree:
     a, b = Value("a", (3,), FixedType(False, 5, 0)), Value("b", (3,), FixedType(True, 40, 0))
     inputs, outputs = (
-        (SimulatedPort(one, a), SimulatedPort(two, b)) for one, two in (("in_a__x", "in_b"), ("out_a", "out_b"))
+        (SimulatedPort(one, a, 1), SimulatedPort(two, b, 1)) for one, two in (("in_a__x", "in_b"), ("out_a", "out_b"))
     )
     harness = {
         "harness.cpp": (data_folder("rtl_sim") / "harness.cpp").read_bytes(),
@@ -55,8 +55,8 @@ def tree(verilog: str = VERILOG) -> VerilatedTree:
 
 
 def settings(samples: int, gaps: int = 0, stalls: int = 0, latency: int = 2) -> np.ndarray:
-    rows = np.zeros((samples, 6), dtype=np.int64)
-    rows[0] = (5, gaps, stalls, latency, -1, -1)
+    rows = np.zeros((samples, 7), dtype=np.int64)
+    rows[0] = (5, gaps, stalls, latency, 0, -1, -1)
     return rows
 
 

@@ -166,9 +166,9 @@ def test_a_network_too_large_to_unroll_is_refused_within_the_memory_that_it_has(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"samples": "10"}, "verify: samples should be an integer, got '10'."),
-        ({"samples": 10.0}, "verify: samples should be an integer, got 10.0."),
-        ({"samples": True}, "verify: samples should be an integer, got True."),
+        ({"samples": "10"}, "verify: samples should be an integer or None, got '10'."),
+        ({"samples": 10.0}, "verify: samples should be an integer or None, got 10.0."),
+        ({"samples": True}, "verify: samples should be an integer or None, got True."),
         ({"seed": None}, "verify: seed should be an integer, got None."),
         ({"directory": None}, "verify: directory should be a path, got None."),
         ({"directory": 7}, "verify: directory should be a path, got 7."),
