@@ -122,15 +122,18 @@ class Run {
         open_waveform();
         reset();
         const uint64_t latency = uint64_t(settings_[LATENCY_CYCLES]);
-        // After the last input, wait for the missing outputs; after the last output, watch for one too many.
+        // After the last input, wait for the missing outputs; after the last output, watch for one too many. Stalled
+        // cycles do not count: nothing can move in them.
         const uint64_t patience = 4 * latency + PATIENCE_CYCLES, watch = 2 * latency + 8;
         uint64_t waited = 0, watched = 0;
         while (in_ < given_ || (out_ < expected_ ? waited < patience : watched < watch)) {
-            if (!may_feed()) (out_ < expected_ ? waited : watched) += 1;
             if (waited >= patience) break; // nothing comes any more
             if (in_ / IN_BEATS > out_ / OUT_BEATS + latency + patience) break;
+            const bool idle = !may_feed();
             const std::size_t before = in_;
+            const uint64_t enabled_before = enabled_cycle_;
             cycle();
+            if (idle) (out_ < expected_ ? waited : watched) += enabled_cycle_ - enabled_before;
             if (in_ != before && in_ < given_) waited = 0;
         }
         top_->final();

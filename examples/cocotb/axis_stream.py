@@ -173,7 +173,7 @@ async def every_code_equals_the_reference(dut: Any, gap_percent: int, stall_perc
             sample = beat // vectors.outputs.beats
             assert got == codes, f"sample {sample}, beat {beat}: {value.name} is {got}, the reference says {codes}"
     dut.m_axis_tready.value = 1
-    for _ in range(vectors.latency_cycles + 4):
-        await RisingEdge(dut.aclk)
+    await RisingEdge(dut.aclk)
+    for _ in range(2 * vectors.latency_cycles + 8):
         await RisingEdge(dut.aclk)
         assert not dut.m_axis_tvalid.value, "more samples come out than went in"

@@ -9,7 +9,7 @@ from hwgen.circuit.interface import Interface, beats
 from hwgen.errors import UnsupportedError
 from hwgen.fixed import IntArray
 from hwgen.fixed.digits import signed_digits
-from hwgen.ir import Conv, Dense, Layer, MaxPool, Network, Relu, Requantize, Reshape, StepFunction
+from hwgen.ir import Conv, Dense, Layer, MaxPool, Network, Relu, Requantize, Reshape, StepFunction, Value
 
 MOST_TERMS = 400_000  # beyond it a circuit fills the memory, and no FPGA holds it
 
@@ -20,8 +20,9 @@ def check_size(network: Network, interface: Interface) -> None:
     Raises:
         UnsupportedError: more than ``MOST_TERMS`` terms.
     """
-    terms = {layer.name: layer_terms(layer, interface) for layer in network.layers}
-    total = sum(terms.values()) + sum(source.value.size for source in network.inputs)
+    values = network.values()
+    terms = {layer.name: layer_terms(layer, values[layer.input], interface) for layer in network.layers}
+    total = sum(terms.values()) + sum(_side_by_side(source.value, interface) for source in network.inputs)
     if total > MOST_TERMS:
         largest = max(terms, key=terms.__getitem__, default="")
         share = f", {terms[largest]:,} of them in layer {largest!r}" if largest else ""
@@ -30,14 +31,14 @@ def check_size(network: Network, interface: Interface) -> None:
         stream = "stream its pixels (--io stream), " if interface is Interface.PARALLEL and spatial else ""
         raise UnsupportedError(
             f"network {network.name!r} is too large to unroll: a {kind} circuit adds or compares {total:,} "
-            f"terms (signed digits of weights, steps, windows){share}, and at most {MOST_TERMS:,} are built; "
+            f"terms (signed digits of weights, steps, windows, codes){share}, and at most {MOST_TERMS:,} are built; "
             f"{stream}prune or quantize it further, or build HLS C++ (--target hls)."
         )
 
 
-def layer_terms(layer: Layer, interface: Interface) -> int:
-    """Terms that a layer adds, compares or chooses from."""
-    size = layer.output.size // beats(layer.output, interface)
+def layer_terms(layer: Layer, given: Value, interface: Interface) -> int:
+    """Terms that a layer adds, compares, chooses from or gathers; ``given`` is its input."""
+    size = _side_by_side(layer.output, interface)
     match layer:
         case Dense():
             return size + _digits(layer.weight.code)
@@ -50,9 +51,14 @@ def layer_terms(layer: Layer, interface: Interface) -> int:
         case Relu() | Requantize():
             return size
         case Reshape():
-            return 0
+            return size if beats(given, interface) > beats(layer.output, interface) else 0
         case _:
             assert_never(layer)
+
+
+def _side_by_side(value: Value, interface: Interface) -> int:
+    """Codes of a beat."""
+    return value.size // beats(value, interface)
 
 
 def _digits(codes: IntArray) -> int:

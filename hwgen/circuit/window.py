@@ -41,10 +41,6 @@ class Window:
         """Steps from a pixel's arrival to the step in which it is the anchor."""
         return self.after[0] * self.frame[1] + self.after[1]
 
-    def delay(self, row: int, column: int) -> int:
-        """Steps since the pixel so many rows and columns from the anchor came; the newest has 0."""
-        return (self.after[0] - row) * self.frame[1] + self.after[1] - column
-
     def anchors(self, axis: int) -> range:
         """Rows (axis 0) or columns (axis 1) of the anchors."""
         start, stride = self.first[axis], self.strides[axis]
@@ -86,7 +82,7 @@ def sliding_window(
         positions: of the output, an axis.
         padding: (before, after) an axis.
     Raises:
-        UnsupportedError: an output whose window lies in the padding alone, so that no pixel brings it.
+        UnsupportedError: more outputs along an axis than anchors, at their distance, lie in the frame.
     """
     axes = []
     for axis, (size, length, count, stride, (pad, _)) in enumerate(
@@ -95,8 +91,8 @@ def sliding_window(
         before = min(length - 1, size - 1 + pad - (count - 1) * stride)
         if before < pad:
             raise UnsupportedError(
-                f"layer {layer!r}: along axis {axis} it has outputs whose whole window lies in the padding, which no "
-                "pixel of a stream brings; build it in parallel (--io parallel) or as HLS C++ (--target hls)."
+                f"layer {layer!r}: along axis {axis} its padding gives outputs that no pixel of their own brings in a "
+                "stream; build it in parallel (--io parallel) or as HLS C++ (--target hls)."
             )
         axes.append((size, count, before - pad, stride, before, length - 1 - before))
     if len(axes) == 1:

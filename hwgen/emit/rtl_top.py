@@ -103,7 +103,6 @@ class TopView:
 
     Attributes:
         in_beats, out_beats: of a sample.
-        interval: cycles from one sample to the next.
         valids: the streams from input to output.
         out_valid: the valid bit of the outputs.
     """

@@ -65,7 +65,7 @@ class _Chain:
     def __init__(self, random: Random) -> None:
         self.random = random
         axes = random.choice([1, 2, 2])
-        shape = (*(random.randint(2, 7) for _ in range(axes)), random.randint(1, 3))
+        shape = (*(random.randint(1, 7) for _ in range(axes)), random.randint(1, 3))
         self.input = Value("x", shape, FixedType(random.random() < 0.5, random.choice([3, 4, 8]), 3))
         self.value = self.input
         if random.random() < 0.2:  # an image that comes as a vector

@@ -201,8 +201,8 @@ def test_a_network_too_large_to_unroll_is_refused_with_its_size() -> None:
         lower(network, TARGETS["amd"], ClockPlan(1))
     assert str(raised.value) == (
         "network 'big' is too large to unroll: a fully parallel circuit adds or compares 421,000 terms (signed digits "
-        "of weights, steps, windows), 420,300 of them in layer 'fc', and at most 400,000 are built; prune or quantize "
-        "it further, or build HLS C++ (--target hls)."
+        "of weights, steps, windows, codes), 420,300 of them in layer 'fc', and at most 400,000 are built; prune or "
+        "quantize it further, or build HLS C++ (--target hls)."
     )
 
 

@@ -70,10 +70,19 @@ def test_a_latency_shorter_than_the_pixels_of_a_sample_is_refused() -> None:
     assert lower(_conv((8, 1), ((2, 0),)), TARGETS["amd"], ClockPlan(latency_cycles=9)).latency_cycles <= 9
 
 
+def test_a_large_image_is_no_large_stream_but_gathering_it_is() -> None:
+    circuit = lower(_conv((500_000, 1), ((2, 0),)), TARGETS["amd"], ClockPlan(None))
+    assert (circuit.initiation_interval, circuit.latency_cycles) == (500_000, 500_000)
+    x, flat = Value("x", (500_000, 1), SIGNED), Value("y", (500_000,), SIGNED)
+    network = check_network(Network("net", (Input(x, None),), (Reshape("flat", "x", flat),), ("y",)))
+    with pytest.raises(UnsupportedError, match="500,000 of them in layer 'flat'"):
+        lower(network, TARGETS["amd"], ClockPlan(1), Interface.STREAM)
+
+
 def test_what_no_stream_can_do_is_refused_with_the_way_out() -> None:
     amd, plan = TARGETS["amd"], ClockPlan(1)
     with pytest.raises(
-        UnsupportedError, match=r"'conv': along axis 0 it has outputs whose whole window lies in the pad"
+        UnsupportedError, match=r"'conv': along axis 0 its padding gives outputs that no pixel of their"
     ):
         lower(_conv((4, 1), ((3, 0),)), amd, plan)
     assert lower(_conv((4, 1), ((3, 0),)), amd, plan, Interface.PARALLEL).initiation_interval == 1

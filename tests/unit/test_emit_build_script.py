@@ -1,12 +1,12 @@
 """``build_prj.tcl``, run by a plain Tcl shell in which the vendor's commands only write down how they are called."""
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+from oracle.absence import missing
 
 from hwgen.emit import Strategy, hls_project
 from hwgen.fixed import FixedType
@@ -30,12 +30,7 @@ source [lindex $::scripts 0]
 
 @pytest.fixture
 def tclsh() -> str:
-    found = shutil.which("tclsh")
-    if found is None and os.environ.get("CI", "").lower() == "true":
-        pytest.fail("tclsh is missing, and CI must have it.")
-    if found is None:
-        pytest.skip("tclsh is missing.")
-    return found
+    return shutil.which("tclsh") or missing("tclsh")
 
 
 @pytest.fixture

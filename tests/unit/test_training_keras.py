@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from oracle.absence import missing
 
 from hwgen.errors import ConfigError, InputError
 from hwgen.training import (
@@ -40,9 +41,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated - use:DeprecationW
 def stack():
     """TensorFlow, Keras 2 and QKeras; missing, they skip these tests on a developer's machine and fail them in CI."""
     if not all(find_spec(name) for name in ("tensorflow", "tf_keras", "qkeras", "sklearn")):
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail("the extra 'train' is missing, and CI must have it.")
-        pytest.skip("the extra 'train' is missing.")
+        missing("the extra 'train'")
     return load()
 
 

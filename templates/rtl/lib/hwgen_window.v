@@ -46,7 +46,13 @@ module hwgen_window #(
         if (LEAD == 0) begin : at_once
             assign step = in_valid;
         end else begin : later
-            assign step = in_valid || (pixel == {PIXEL_BITS{1'b0}} && |live[LEAD-1:0]);
+            // Found a step ahead, for it enables everything that steps.
+            reg waiting; // a pixel has yet to become the anchor
+            always @(posedge clk) begin
+                if (rst) waiting <= 1'b0;
+                else if (ce && step) waiting <= |next_live[LEAD-1:0];
+            end
+            assign step = in_valid || (pixel == {PIXEL_BITS{1'b0}} && waiting);
         end
     endgenerate
 
