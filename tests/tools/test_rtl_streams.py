@@ -15,8 +15,6 @@ from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, lower
 from hwgen.emit import Vectors, rtl_project
 from hwgen.fixed import IntArray
 from hwgen.ir import Network
-from hwgen.tools import find_compiler
-from hwgen.tools.verilator import find_verilator
 from hwgen.verify.rtl import verify_opened_rtl
 from hwgen.verify.rtl_engine import RtlEngine, Traffic
 from hwgen.verify.rtl_project import rtl_project_from_files
@@ -26,11 +24,6 @@ PART = "xcvu13p-flga2577-2-e"
 FUZZ = -(-int(os.environ.get("HWGEN_FUZZ", "300")) // 10)
 BATCH = 5
 WRONG_SUM = ": conv0_out[0]"  # the comment of the sum that a test makes wrong
-
-
-@pytest.fixture(scope="module")
-def engine(verilator: object) -> RtlEngine:
-    return RtlEngine(find_verilator(), find_compiler(None), Traffic(25, 25, 1))
 
 
 def written(directory: Path, network: Network, circuit: Circuit, inputs: IntArray) -> Path:

@@ -39,14 +39,7 @@ from hwgen.verify import (
 )
 from hwgen.verify.run import simulation_tree
 
-
-@pytest.fixture(scope="module", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    patch = pytest.MonkeyPatch()
-    patch.setenv("HWGEN_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
-    yield
-    patch.undo()
-
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 # ---- a project written by hand: y = x @ [[1, -2], [3, 1]] + [0, 5], then both halved to 4 bits
 

