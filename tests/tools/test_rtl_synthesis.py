@@ -1,7 +1,7 @@
 """What Yosys makes of the Verilog for AMD's FPGAs, LUTs, carry chains and registers, computes the reference's codes.
 
-``make synthesis`` runs the whole campaign and every fault that it must find; two of its networks and two of the faults run
-always.
+``make synthesis`` runs the whole campaign and every fault that it must find; two of its networks and two of the faults
+run always.
 """
 
 import json
