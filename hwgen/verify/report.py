@@ -13,7 +13,7 @@ from hwgen.verify.vectors import LayerCoverage, VectorGroup, VectorKind
 REPORT_FILE = "verify.json"
 FORMAT = 1
 
-_FEW_SAMPLES = 100  # below it, a summary says that equality proves little
+FEW_SAMPLES = 100  # below it, a summary says that equality proves little
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +122,8 @@ class VerifyReport:
     def summary(self) -> str:
         """The verdict in a few lines."""
         lines = [self._verdict()]
-        if self.equal and self.samples < _FEW_SAMPLES and not self._every:
-            lines.append(f"So few samples prove little: verify with {_FEW_SAMPLES} or more.")
+        if self.equal and self.samples < FEW_SAMPLES and not self._every:
+            lines.append(f"So few samples prove little: verify with {FEW_SAMPLES} or more.")
         if self.changes:
             changed = ", ".join(f"{change.path} ({change.change.value})" for change in self.changes)
             lines.append(

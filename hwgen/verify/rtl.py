@@ -12,7 +12,7 @@ import numpy as np
 from hwgen.fixed import IntArray
 from hwgen.tools import Cache, Progress, find_compiler
 from hwgen.tools.verilator import find_verilator
-from hwgen.verify.report import Timing
+from hwgen.verify.report import FEW_SAMPLES, Timing
 from hwgen.verify.rtl_engine import RtlEngine, Traffic, write_waveform
 from hwgen.verify.rtl_explain import explain
 from hwgen.verify.rtl_project import RtlProject, open_rtl_project
@@ -21,7 +21,6 @@ from hwgen.verify.run import DEFAULT_SAMPLES, timed_vectors
 from hwgen.verify.vectors import check_request
 
 _BEATS = 200_000  # of all samples, by default
-_FEWEST = 100
 _ALONE = 4  # samples whose latency is measured
 
 
@@ -77,7 +76,7 @@ def verify_rtl(
 def default_samples(project: RtlProject) -> int:
     """As many as run in seconds: fewer where a sample is many beats."""
     beats = max(port.beats for port in (*project.inputs, *project.outputs))
-    return min(DEFAULT_SAMPLES, max(_FEWEST, _BEATS // beats))
+    return min(DEFAULT_SAMPLES, max(FEW_SAMPLES, _BEATS // beats))
 
 
 def _latencies_alone(project: RtlProject, engine: RtlEngine, library: Path, inputs: Sequence[IntArray]) -> IntArray:
