@@ -138,13 +138,13 @@ class _Flattening:
             layer = layers.setdefault(leaf.path, leaf.name)
             inputs, stated = [], []
             for position, source in enumerate(leaf.sources):
-                found, shapes = self.resolve(source, leaf.entry.name)
+                found, shapes = self.resolve(source, f"layer {leaf.entry.name!r}")
                 inputs.append(found.name)
                 stated += [StatedShape(position, shape) for shape in shapes]
             of_steps = leaf.time_distributed  # whose shape is not that of all steps
             shapes_known = () if of_steps else tuple(stated)
             calls.append(LayerCall(leaf.name, layer, leaf.path, leaf.entry, tuple(inputs), of_steps, shapes_known))
-        ends = [self.resolve(_Source(outermost, end), "the end")[0].name for end in outermost.outputs]
+        ends = [self.resolve(_Source(outermost, end), "the model")[0].name for end in outermost.outputs]
         self.note_shared(calls)
         return Flat(tuple(calls), tuple(ends), tuple(self.notes))
 
@@ -288,7 +288,7 @@ class _Flattening:
         """The call whose tensor a name means, and the shapes that models on the way to it state.
 
         Args:
-            reader: the layer that reads it, for messages.
+            reader: what reads it, for messages.
         """
         shapes: list[tuple[int | None, ...]] = []
         seen: set[tuple[int, TensorReference]] = set()
@@ -296,12 +296,12 @@ class _Flattening:
             scope, reference = source.scope, source.reference
             place = (id(scope), reference)
             if place in seen:
-                raise ModelFileError(f"{self.path}: the layers around {reader!r} form a loop.")
+                raise ModelFileError(f"{self.path}: the layers that {reader} reads form a loop.")
             seen.add(place)
             entry = scope.entries.get(reference.layer)
             if entry is None:
                 raise ModelFileError(
-                    f"{self.path}: layer {reader!r} reads {reference.layer!r}, which is no layer of the model."
+                    f"{self.path}: {reader} reads {reference.layer!r}, which is no layer of the model."
                 )
             if entry.name in scope.inputs and scope.sources is not None:
                 self.refuse_reference(reader, reference, 1, 0, 1)
@@ -325,12 +325,12 @@ class _Flattening:
     ) -> None:
         if not first <= reference.call < first + calls:
             raise ModelFileError(
-                f"{self.path}: layer {reader!r} reads call {reference.call} of {reference.layer!r}, which has "
+                f"{self.path}: {reader} reads call {reference.call} of {reference.layer!r}, which has "
                 f"{calls} {'call' if calls == 1 else 'calls'}, counted from {first}."
             )
         if tensors is not None and reference.tensor >= tensors:
             raise UnsupportedError(
-                f"layer {reader!r}: reads output {reference.tensor} of {reference.layer!r}; hwgen knows "
+                f"{reader}: reads output {reference.tensor} of {reference.layer!r}; hwgen knows "
                 f"{tensors} {'output' if tensors == 1 else 'outputs'} of it, counted from 0."
             )
 
@@ -365,7 +365,7 @@ def _refuse_conversion(entry: LayerEntry, model: str) -> None:
     for key, value, allowed in (("dtype", dtype, (None, "float32")), *_flags(entry)):
         if value not in allowed:
             raise UnsupportedError(
-                f"layer {entry.name!r}, an input of the model {model!r}: {key}={str(value)[:80]!r} is not supported; "
+                f"layer {entry.name!r}, an input of the model {model!r}: {key}={repr(value)[:80]} is not supported; "
                 f"only {allowed[-1]!r} is."
             )
 
