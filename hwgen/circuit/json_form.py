@@ -8,12 +8,16 @@ from typing import Any
 from hwgen.circuit.adder_graph import Term
 from hwgen.circuit.circuit import Circuit, Port, Word
 from hwgen.circuit.operations import (
+    AtLeast,
     Clip,
     Constant,
     Gather,
     Maximum,
+    Minimum,
     Operation,
+    Product,
     Read,
+    Select,
     Shift,
     Sign,
     Step,
@@ -28,11 +32,28 @@ from hwgen.circuit.window import Window
 from hwgen.errors import CircuitError, InputError
 from hwgen.fixed import FixedType
 
-FORMAT = 2
+FORMAT = 3
 
 _KINDS: dict[str, Callable[..., Operation]] = {
     kind.__name__: kind
-    for kind in (Read, Constant, Sum, Shift, Sign, Clip, ZeroOutside, Wrap, Step, Maximum, Tap, Gather)
+    for kind in (
+        Read,
+        Constant,
+        Sum,
+        Shift,
+        Sign,
+        Clip,
+        ZeroOutside,
+        Wrap,
+        Step,
+        Maximum,
+        Minimum,
+        Product,
+        AtLeast,
+        Select,
+        Tap,
+        Gather,
+    )
 }
 
 

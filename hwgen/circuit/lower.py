@@ -3,10 +3,13 @@
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+import numpy as np
+
 from hwgen.circuit.builder import Builder
 from hwgen.circuit.circuit import Circuit, Port, Word, latency_cycles
 from hwgen.circuit.interface import Interface, beats, default_interface
-from hwgen.circuit.operations import Clip, Gather, Read, Tap, sources
+from hwgen.circuit.merge import argmax_words, join_words
+from hwgen.circuit.operations import Clip, Constant, Gather, Read, Tap, sources
 from hwgen.circuit.quantize import requantize_word, step_word
 from hwgen.circuit.schedule import ClockPlan, stages
 from hwgen.circuit.size import check_size
@@ -14,7 +17,23 @@ from hwgen.circuit.spatial import parallel_conv, parallel_pool, stream_conv, str
 from hwgen.circuit.streams import Stream
 from hwgen.circuit.target import Target
 from hwgen.errors import UnsupportedError
-from hwgen.ir import Conv, Dense, Layer, MaxPool, Network, Relu, Requantize, Reshape, StepFunction, Value
+from hwgen.ir import (
+    ArgMax,
+    Concatenate,
+    Conv,
+    Dense,
+    Layer,
+    MaxPool,
+    Merge,
+    Network,
+    Rearrange,
+    Relu,
+    Requantize,
+    Reshape,
+    SingleInput,
+    StepFunction,
+    Value,
+)
 
 _ELSEWHERE = "build it in parallel (--io parallel) or as HLS C++ (--target hls)."
 
@@ -107,12 +126,20 @@ class _Lowering:
 
     def layer(self, layer: Layer) -> None:
         """Build a layer and place its value."""
-        given = self.placed[layer.input]
-        self.build.stream = given.stream
-        words = self._words(layer, given.words)
-        self.placed[layer.output.name] = _Placed(words, self.build.stream)
+        given = [self.placed[name] for name in layer.inputs]
+        if len({each.stream for each in given}) > 1:
+            raise UnsupportedError(
+                f"layer {layer.name!r}: the values it reads come in different beats of a stream; {_ELSEWHERE}"
+            )
+        self.build.stream = given[0].stream
+        words = [each.words for each in given]
+        if isinstance(layer, Merge | Concatenate):
+            made = join_words(self.build, layer, [self.values[name] for name in layer.inputs], words, self.interface)
+        else:
+            made = self._words(layer, words[0])
+        self.placed[layer.output.name] = _Placed(made, self.build.stream)
 
-    def _words(self, layer: Layer, given: list[int]) -> list[int]:
+    def _words(self, layer: SingleInput, given: list[int]) -> list[int]:
         build, shape = self.build, self.values[layer.input].shape
         stream = self.interface is Interface.STREAM
         match layer:
@@ -132,6 +159,10 @@ class _Lowering:
                 )
             case Reshape():
                 return self._reshape(layer, given)
+            case Rearrange():
+                return self._rearrange(layer, given)
+            case ArgMax():
+                return argmax_words(build, layer, given, shape[-1])
             case Relu():
                 return [
                     build.add(Clip(w, 0, max(0, build.ranges[w][1])), layer.name, f"{layer.name}_{i}")
@@ -163,6 +194,23 @@ class _Lowering:
             for i, word in enumerate(given)
         ]
 
+    def _rearrange(self, layer: Rearrange, given: list[int]) -> list[int]:
+        """Wires, where every beat is made of codes of the same beat."""
+        build, source = self.build, self.values[layer.input]
+        now, wanted = build.streams[build.stream].beats, beats(layer.output, self.interface)
+        index = layer.index.reshape(wanted, -1)
+        within = np.where(index < 0, -1, index - np.arange(wanted)[:, None] * len(given))
+        if now != wanted or (within != within[0]).any() or within.min() < -1 or within.max() >= len(given):
+            raise UnsupportedError(
+                f"layer {layer.name!r}: moves codes of {source.name!r} from one beat of a stream to another; "
+                f"{_ELSEWHERE}"
+            )
+        places = within[0].tolist()
+        if -1 not in places:
+            return [given[place] for place in places]
+        zero = build.add(Constant(0), layer.name, f"{layer.name}_zero")
+        return [zero if place < 0 else given[place] for place in places]
+
 
 def _input_beats(network: Network, interface: Interface) -> int:
     """Beats of a sample; a vector that is only reshaped to an image comes as that image.
@@ -172,7 +220,7 @@ def _input_beats(network: Network, interface: Interface) -> int:
     """
     counts = []
     for source in network.inputs:
-        readers = [layer for layer in network.layers if layer.input == source.value.name]
+        readers = [layer for layer in network.layers if source.value.name in layer.inputs]
         images = {beats(layer.output, interface) for layer in readers if isinstance(layer, Reshape)}
         only_reshaped = len(images) == 1 and all(isinstance(layer, Reshape) for layer in readers)
         counts.append(

@@ -4,12 +4,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hwgen.circuit.operations import (
+    AtLeast,
     Clip,
     Constant,
     Gather,
     Maximum,
+    Minimum,
     Operation,
+    Product,
     Read,
+    Select,
     Shift,
     Sign,
     Step,
@@ -97,7 +101,7 @@ def _by_depth(operations: Sequence[Operation], depth: int | None) -> list[int]:
 def rows(operation: Operation) -> int:
     """Rows of logic that an operation takes; wires take none."""
     match operation:
-        case Sum() | Clip() | ZeroOutside() | Step() | Maximum():
+        case Sum() | Clip() | ZeroOutside() | Step() | Maximum() | Minimum() | AtLeast() | Select() | Product():
             return 1
         case Shift():
             return int(operation.ties_to_even)

@@ -20,9 +20,23 @@ from hwgen.emit.liveness import live_codes
 from hwgen.emit.names import Names
 from hwgen.emit.steps import Table
 from hwgen.emit.strategy import Strategy
-from hwgen.errors import InputError
+from hwgen.errors import InputError, UnsupportedError
 from hwgen.fixed import FixedType
-from hwgen.ir import Conv, Dense, Interval, MaxPool, Network, Requantize, Reshape, network_text, value_ranges
+from hwgen.ir import (
+    ArgMax,
+    Concatenate,
+    Conv,
+    Dense,
+    Interval,
+    MaxPool,
+    Merge,
+    Network,
+    Rearrange,
+    Requantize,
+    Reshape,
+    network_text,
+    value_ranges,
+)
 
 _FILES = frozenset({"codes", "defines", "parameters", "trace"})  # headers beside the top function's
 
@@ -189,6 +203,8 @@ def _layers(
     layers: list[LayerView] = []
     steps: list[Step] = []
     for index, layer in enumerate(network.layers):
+        if isinstance(layer, Merge | Concatenate | Rearrange | ArgMax):
+            raise UnsupportedError(f"layer {layer.name!r}: {type(layer).__name__} is not written as C++ yet.")
         source, output = values[layer.input], values[layer.output.name]
         if isinstance(layer, Reshape):
             steps.append(Step(index, layer.name, "", source, output))
@@ -263,7 +279,7 @@ def _schedule(network: Network) -> str:
     """PIPELINE unrolls every loop; DATAFLOW keeps those over positions, and needs one reader for each array."""
     if not any(isinstance(layer, Conv | MaxPool) for layer in network.layers):
         return "PIPELINE II=1"
-    readers = Counter([*(layer.input for layer in network.layers), *network.outputs])
+    readers = Counter([*(name for layer in network.layers for name in layer.inputs), *network.outputs])
     for layer in reversed(network.layers):  # the readers of a reshaped value read its source's array
         if isinstance(layer, Reshape):
             readers[layer.input] += readers[layer.output.name] - 1

@@ -6,11 +6,15 @@ from typing import assert_never
 
 from hwgen.circuit import Word
 from hwgen.circuit.operations import (
+    AtLeast,
     Clip,
     Constant,
     Gather,
     Maximum,
+    Minimum,
+    Product,
     Read,
+    Select,
     Shift,
     Sign,
     Step,
@@ -95,8 +99,18 @@ def expression(
             return reader.bits(source(operation.word), 0, width)
         case Step():
             return _step(operation, word, words[operation.word], source(operation.word), reader)
-        case Maximum():
-            return _maximum(word, words, source, reader)
+        case Maximum(first=first, second=second):
+            return _extreme(word, source(first), ">", source(second), reader)
+        case Minimum(first=first, second=second):
+            return _extreme(word, source(first), "<", source(second), reader)
+        case Product(first=first, second=second):
+            # Modulo 2**width, which loses nothing: the interval says that the product fits.
+            return f"{reader.bits(source(first), 0, width)} * {reader.bits(source(second), 0, width)}"
+        case AtLeast(first=first, second=second):
+            return _compared(source(first), ">=", source(second), reader)
+        case Select():
+            chosen = [reader.bits(source(index), 0, width) for index in (operation.first, operation.second)]
+            return f"{reader.whole(source(operation.condition))} ? {chosen[0]} : {chosen[1]}"
         case Tap() | Gather():
             raise AssertionError("tapped and gathered words stand in line buffers")
         case _:
@@ -208,14 +222,17 @@ def _step(operation: Step, word: Word, read: Word, given: Signal, reader: Reader
     return choose(0, len(steps), "    ")
 
 
-def _maximum(word: Word, words: Sequence[Word], source: Callable[[int], Signal], reader: Reader) -> str:
-    assert isinstance(word.operation, Maximum)
-    first, second = source(word.operation.first), source(word.operation.second)
+def _extreme(word: Word, first: Signal, comparison: str, second: Signal, reader: Reader) -> str:
+    condition = _compared(first, comparison, second, reader)
+    return f"({condition}) ? {reader.bits(first, 0, word.width)} : {reader.bits(second, 0, word.width)}"
+
+
+def _compared(first: Signal, comparison: str, second: Signal, reader: Reader) -> str:
     signed = first.signed or second.signed
     # An unsigned signal needs a zero above it to be compared as a signed one.
     both = max(signal.width + int(signed and not signal.signed) for signal in (first, second))
     one, two = (_comparable(signal, both, signed, reader) for signal in (first, second))
-    return f"({one} > {two}) ? {reader.bits(first, 0, word.width)} : {reader.bits(second, 0, word.width)}"
+    return f"{one} {comparison} {two}"
 
 
 def _comparable(signal: Signal, width: int, signed: bool, reader: Reader) -> str:
