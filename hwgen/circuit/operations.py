@@ -154,8 +154,19 @@ class Gather:
     beat: int
 
 
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A word of one of the streams that are joined, in the beat of the same number."""
+
+    word: int
+
+
 Pair = Maximum | Minimum | Product | AtLeast
-Operation = Read | Constant | Sum | Shift | Sign | Clip | ZeroOutside | Wrap | Step | Pair | Select | Tap | Gather
+Operation = (
+    Read | Constant | Sum | Shift | Sign | Clip | ZeroOutside | Wrap | Step | Pair | Select | Tap | Gather | Queued
+)
+
+Starting = Tap | Gather | Queued  # words that start a stream: they read words of another
 
 Range = tuple[int, int]
 
@@ -171,7 +182,7 @@ def sources(operation: Operation) -> tuple[int, ...]:
             return (operation.first, operation.second)
         case Select():
             return (operation.condition, operation.first, operation.second)
-        case Shift() | Sign() | Clip() | ZeroOutside() | Wrap() | Step() | Tap() | Gather():
+        case Shift() | Sign() | Clip() | ZeroOutside() | Wrap() | Step() | Tap() | Gather() | Queued():
             return (operation.word,)
         case _:
             assert_never(operation)
@@ -237,6 +248,8 @@ def evaluate(
             return stream.window.taps(words[operation.word], operation.row, operation.column, otherwise).ravel()
         case Gather():
             return words[operation.word].reshape(samples, -1)[:, operation.beat]
+        case Queued():
+            return words[operation.word]
         case _:
             assert_never(operation)
 
@@ -301,7 +314,7 @@ def interval(operation: Operation, ranges: list[Range], inputs: tuple[Range, ...
         case Select():
             (low1, high1), (low2, high2) = ranges[operation.first], ranges[operation.second]
             return min(low1, low2), max(high1, high2)
-        case Tap(otherwise=None) | Gather():
+        case Tap(otherwise=None) | Gather() | Queued():
             return ranges[operation.word]
         case Tap():
             assert operation.otherwise is not None

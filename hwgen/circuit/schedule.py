@@ -12,10 +12,12 @@ from hwgen.circuit.operations import (
     Minimum,
     Operation,
     Product,
+    Queued,
     Read,
     Select,
     Shift,
     Sign,
+    Starting,
     Step,
     Sum,
     Tap,
@@ -71,7 +73,7 @@ def stages(operations: Sequence[Operation], plan: ClockPlan, latency: Callable[[
 
 def _read_within(operation: Operation) -> tuple[int, ...]:
     """The words of its own stream that an operation reads; a tap and a gathered word start one."""
-    return () if isinstance(operation, Tap | Gather) else sources(operation)
+    return () if isinstance(operation, Starting) else sources(operation)
 
 
 def _levels(operations: Sequence[Operation]) -> list[int]:
@@ -107,5 +109,5 @@ def rows(operation: Operation) -> int:
             return int(operation.ties_to_even)
         case Tap():
             return int(operation.otherwise is not None)
-        case Read() | Constant() | Sign() | Wrap() | Gather():
+        case Read() | Constant() | Sign() | Wrap() | Gather() | Queued():
             return 0

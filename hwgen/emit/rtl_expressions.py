@@ -13,6 +13,7 @@ from hwgen.circuit.operations import (
     Maximum,
     Minimum,
     Product,
+    Queued,
     Read,
     Select,
     Shift,
@@ -111,8 +112,8 @@ def expression(
         case Select():
             chosen = [reader.bits(source(index), 0, width) for index in (operation.first, operation.second)]
             return f"{reader.whole(source(operation.condition))} ? {chosen[0]} : {chosen[1]}"
-        case Tap() | Gather():
-            raise AssertionError("tapped and gathered words stand in line buffers")
+        case Tap() | Gather() | Queued():
+            raise AssertionError("words that start a stream stand in its buffers")
         case _:
             assert_never(operation)
 
