@@ -4,6 +4,7 @@ Sums are exact. ``Shift`` and ``Step`` are where a value becomes coarser; ``Clip
 where it becomes narrower.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
@@ -238,11 +239,9 @@ def interval(operation: Operation, ranges: list[Range], inputs: tuple[Range, ...
             low, high = ranges[operation.word]
             return (low, high) if kind.holds(low, high) else (kind.min_code, kind.max_code)
         case Step():
-            ends = [
-                operation.levels[sum(threshold <= end for threshold in operation.thresholds)]
-                for end in ranges[operation.word]
-            ]
-            return min(ends), max(ends)
+            first, last = (bisect_right(operation.thresholds, end) for end in ranges[operation.word])
+            reached = operation.levels[first : last + 1]
+            return min(reached), max(reached)
         case Maximum():
             (low1, high1), (low2, high2) = ranges[operation.first], ranges[operation.second]
             return max(low1, low2), max(high1, high2)

@@ -69,7 +69,7 @@ def auto_quantized_linear(weights: Float32, config: QuantizedLinear, where: str)
 
     def rounded(scale: Float32) -> Float32:
         clipped = np.clip((x / scale).astype(np.float32), np.float32(low), np.float32(high))
-        return (np.rint(clipped - shift) + shift).astype(np.float32)
+        return np.asarray(np.rint(clipped - shift) + shift, dtype=np.float32)
 
     uncertain = 0
     if config.alpha == "auto_po2":

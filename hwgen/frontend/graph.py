@@ -24,6 +24,7 @@ class Node:
         inputs: names of the nodes that it reads.
         weights: short weight name to array; a pruning wrapper's mask already applied, as Keras does at inference.
         masked: how many kernel weights a pruning wrapper masks.
+        keras_major: the version of Keras that wrote the file; None where the file does not say.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Node:
     inputs: tuple[str, ...]
     weights: Weights
     masked: int = 0
+    keras_major: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def read_graph(file: KerasFile) -> Graph:
         UnsupportedError: a layer is used in more than one place, or is called with arguments that would be ignored.
     """
     architecture = file.architecture
-    nodes = [_node(file, entry) for entry in architecture.layers]
+    nodes = [replace(_node(file, entry), keras_major=file.keras_major) for entry in architecture.layers]
     outputs = list(architecture.outputs)
     if architecture.sequential:
         nodes = _in_sequence(file, nodes)

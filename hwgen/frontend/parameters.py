@@ -23,7 +23,6 @@ from hwgen.frontend.automatic_scales import (
 )
 from hwgen.frontend.powers_of_two import power_of_two_values
 from hwgen.frontend.quantized_tensor import Float32, QuantizedTensor, scaled_tensor
-from hwgen.frontend.real_steps import level_at
 from hwgen.frontend.quantizer_types import (
     Alpha,
     Binary,
@@ -39,7 +38,7 @@ from hwgen.frontend.quantizer_types import (
     Ternary,
     quantizer_name,
 )
-
+from hwgen.frontend.real_steps import level_at
 
 _WIDEST = 60  # bits of a weight
 _FLOAT32_MARGIN = Fraction(1, 1 << 20)  # several times what float32's functions are off
@@ -147,7 +146,7 @@ def _quantized_linear(weights: Float32, config: QuantizedLinear, where: str) -> 
 def _hswish(weights: Float32, config: QuantizedHswish) -> Float32:
     """float32, operation by operation as QKeras does it."""
     shift, bound = np.float32(config.shift), np.float32(config.bound)
-    return (weights * np.clip(weights + shift, np.float32(0), bound) / bound).astype(np.float32)
+    return np.asarray(weights * np.clip(weights + shift, np.float32(0), bound) / bound, dtype=np.float32)
 
 
 def _on_smallest_grid(

@@ -101,7 +101,7 @@ def compare(a: Fraction, b: Fraction, under: Fraction, point: Point) -> int:
 def _sign(a: Fraction, b: Fraction, under: Fraction) -> int:
     """The sign of ``a + b / sqrt(under)``."""
     if a == 0 or b == 0 or (a > 0) == (b > 0):
-        total = a if a else b
+        total = a or b
         return (total > 0) - (total < 0)
     difference = a * a * under - b * b
     if difference == 0:

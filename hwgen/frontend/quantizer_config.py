@@ -23,8 +23,8 @@ from hwgen.frontend.quantizer_types import (
 )
 
 # The file does not say which sigmoid stands behind quantized_tanh, quantized_sigmoid, quantized_ulaw and
-# quantized_relu(use_sigmoid=1): qkeras.set_internal_sigmoid is of the process. A process that has just started, which is
-# what loads a file, takes this one.
+# quantized_relu(use_sigmoid=1): qkeras.set_internal_sigmoid is of the process. A process that has just started takes
+# this one.
 INTERNAL_SIGMOID = Sigmoid.HARD
 
 # QKeras computes 2**integer and quantized_relu's 2**bits in int32, which wraps at 2**31.

@@ -11,7 +11,7 @@
    type.
 5. Range: no sum reaches 2**62 in magnitude, no shift to the left leaves 64 bits, and every exact layer's output type
    holds every code that its interval reaches, so no exact layer ever overflows.
-6. Step functions: thresholds ascend, levels are monotone and fit the output type; one channel a channel of the input,
+6. Step functions: thresholds ascend, levels fit the output type; one channel a channel of the input,
    or one for all.
 7. Exactness and notes are for people; they are not checked.
 """
@@ -191,7 +191,4 @@ def _check_step(layer: StepFunction, given: Value) -> None:
     # Compared, not subtracted: a difference of two int64 may not fit int64.
     if (layer.thresholds[:, 1:] < layer.thresholds[:, :-1]).any():
         raise NetworkError(f"layer {layer.name!r}: thresholds must ascend.")
-    falls, rises = layer.levels[:, 1:] < layer.levels[:, :-1], layer.levels[:, 1:] > layer.levels[:, :-1]
-    if (falls.any(axis=1) & rises.any(axis=1)).any():
-        raise NetworkError(f"layer {layer.name!r}: levels must be monotone in each channel.")
     _check_holds(layer, int(layer.levels.min()), int(layer.levels.max()))

@@ -8,7 +8,7 @@ import numpy as np
 
 from hwgen.errors import TypeRangeError
 from hwgen.fixed import FixedType, IntArray, Overflow, Quantizer, requantize
-from hwgen.ir.layers import Conv, Dense, Layer, MaxPool, Relu, Requantize, Reshape, StepFunction, step_codes
+from hwgen.ir.layers import Conv, Dense, Layer, MaxPool, Relu, Requantize, Reshape, StepFunction
 from hwgen.ir.network import Network
 from hwgen.ir.tensor import SparseTensor, Value
 
@@ -75,8 +75,7 @@ def layer_interval(layer: Layer, source: Value, given: Interval) -> Interval:
         case Requantize():
             return _requantized(layer, source, given)
         case StepFunction():
-            ends = np.sort(np.stack([step_codes(layer, given.low), step_codes(layer, given.high)]), axis=0)
-            return Interval(ends[0], ends[1])
+            return _stepped(layer, given)
         case _:
             assert_never(layer)
 
@@ -115,6 +114,18 @@ def _reshaped(source: Value, output: Value, given: Interval) -> Interval:
     per_code_low, per_code_high = np.tile(given.low, repeats), np.tile(given.high, repeats)
     channels = output.shape[-1]
     return Interval(per_code_low.reshape(-1, channels).min(axis=0), per_code_high.reshape(-1, channels).max(axis=0))
+
+
+def _stepped(layer: StepFunction, given: Interval) -> Interval:
+    """The lowest and the highest of the levels that each channel reaches."""
+    ends = []
+    for channel, (low, high) in enumerate(zip(given.low.tolist(), given.high.tolist(), strict=True)):
+        row = channel if len(layer.thresholds) > 1 else 0
+        first, last = np.searchsorted(layer.thresholds[row], [low, high], side="right").tolist()
+        reached = layer.levels[row, first : last + 1]
+        ends.append((int(reached.min()), int(reached.max())))
+    pairs = np.array(ends, dtype=np.int64).reshape(-1, 2)
+    return Interval(pairs[:, 0], pairs[:, 1])
 
 
 def _requantized(layer: Requantize, source: Value, given: Interval) -> Interval:
