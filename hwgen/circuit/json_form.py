@@ -11,6 +11,7 @@ from hwgen.circuit.operations import (
     Clip,
     Constant,
     Gather,
+    Lookup,
     Maximum,
     Operation,
     Read,
@@ -32,7 +33,7 @@ FORMAT = 2
 
 _KINDS: dict[str, Callable[..., Operation]] = {
     kind.__name__: kind
-    for kind in (Read, Constant, Sum, Shift, Sign, Clip, ZeroOutside, Wrap, Step, Maximum, Tap, Gather)
+    for kind in (Read, Constant, Sum, Shift, Sign, Clip, ZeroOutside, Wrap, Step, Lookup, Maximum, Tap, Gather)
 }
 
 

@@ -1,7 +1,7 @@
 """What a word of a circuit is computed by: one frozen dataclass an operation, exact on integers.
 
-Sums are exact. ``Shift`` and ``Step`` are where a value becomes coarser; ``Clip``, ``Wrap`` and ``ZeroOutside`` are
-where it becomes narrower.
+Sums are exact. ``Shift``, ``Step`` and ``Lookup`` are where a value becomes coarser; ``Clip``, ``Wrap`` and
+``ZeroOutside`` are where it becomes narrower.
 """
 
 from bisect import bisect_right
@@ -93,6 +93,19 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Lookup:
+    """``levels[word mod len(levels)]``: a table, whose length is a power of two, by the word's lowest bits."""
+
+    word: int
+    levels: tuple[int, ...]
+
+    @property
+    def bits(self) -> int:
+        """Of the index."""
+        return len(self.levels).bit_length() - 1
+
+
+@dataclass(frozen=True, slots=True)
 class Maximum:
     """The larger of two words."""
 
@@ -122,7 +135,7 @@ class Gather:
     beat: int
 
 
-Operation = Read | Constant | Sum | Shift | Sign | Clip | ZeroOutside | Wrap | Step | Maximum | Tap | Gather
+Operation = Read | Constant | Sum | Shift | Sign | Clip | ZeroOutside | Wrap | Step | Lookup | Maximum | Tap | Gather
 
 Range = tuple[int, int]
 
@@ -136,7 +149,7 @@ def sources(operation: Operation) -> tuple[int, ...]:
             return tuple(term.node for term in terms)
         case Maximum(first=first, second=second):
             return (first, second)
-        case Shift() | Sign() | Clip() | ZeroOutside() | Wrap() | Step() | Tap() | Gather():
+        case Shift() | Sign() | Clip() | ZeroOutside() | Wrap() | Step() | Lookup() | Tap() | Gather():
             return (operation.word,)
         case _:
             assert_never(operation)
@@ -186,6 +199,9 @@ def evaluate(
                 np.array(operation.thresholds, dtype=np.int64), words[operation.word], side="right"
             )
             return np.array(operation.levels, dtype=np.int64)[passed]
+        case Lookup():
+            index = words[operation.word] & (len(operation.levels) - 1)
+            return np.asarray(np.array(operation.levels, dtype=np.int64)[index])
         case Maximum():
             return np.maximum(words[operation.first], words[operation.second])
         case Tap():
@@ -242,6 +258,12 @@ def interval(operation: Operation, ranges: list[Range], inputs: tuple[Range, ...
             first, last = (bisect_right(operation.thresholds, end) for end in ranges[operation.word])
             reached = operation.levels[first : last + 1]
             return min(reached), max(reached)
+        case Lookup():
+            low, high = ranges[operation.word]
+            size = len(operation.levels)
+            # More codes than entries meet all of them.
+            met = [operation.levels[code % size] for code in range(low, min(high, low + size - 1) + 1)]
+            return min(met), max(met)
         case Maximum():
             (low1, high1), (low2, high2) = ranges[operation.first], ranges[operation.second]
             return max(low1, low2), max(high1, high2)

@@ -7,6 +7,7 @@ from hwgen.circuit.operations import (
     Clip,
     Constant,
     Gather,
+    Lookup,
     Maximum,
     Operation,
     Read,
@@ -97,7 +98,7 @@ def _by_depth(operations: Sequence[Operation], depth: int | None) -> list[int]:
 def rows(operation: Operation) -> int:
     """Rows of logic that an operation takes; wires take none."""
     match operation:
-        case Sum() | Clip() | ZeroOutside() | Step() | Maximum():
+        case Sum() | Clip() | ZeroOutside() | Step() | Lookup() | Maximum():
             return 1
         case Shift():
             return int(operation.ties_to_even)

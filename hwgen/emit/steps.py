@@ -1,4 +1,4 @@
-"""How a ``StepFunction`` is computed: multiply, add, shift where that is proven exact, else comparators."""
+"""How C++ computes a ``StepFunction``: all its channels in one way, the one that costs least over all of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from hwgen.emit.cpp import integer_type, literal
 from hwgen.emit.names import Names
 from hwgen.fixed.step import MultiplyAddShift, multiply_add_shift
+from hwgen.fixed.step_form import MOST_TABLE_BITS, StepForm, Steps, form_cost, steps_within, table_of
+from hwgen.fixed.step_form import Comparators as ComparatorForm
+from hwgen.fixed.step_form import Table as TableForm
 from hwgen.ir import Interval, StepFunction
 
 _LITERAL_BITS = 62  # a long long has one bit more, and a sign
@@ -60,44 +63,91 @@ class Comparators:
 
 
 @dataclass(frozen=True, slots=True)
-class _Steps:
-    """One channel: only the thresholds that its interval reaches."""
+class Lookup:
+    """The entry of a table at the code's lowest ``bits`` bits."""
 
-    low: int
-    high: int
-    thresholds: tuple[int, ...]
-    levels: tuple[int, ...]
+    level: Table
+    index: str
+    bits: int
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return (self.level,)
 
 
-def step_form(layer: StepFunction, given: Interval, channel: str, names: Names) -> ScaledSteps | Comparators:
+def step_form(layer: StepFunction, given: Interval, channel: str, names: Names) -> ScaledSteps | Comparators | Lookup:
     """Choose how to compute a step function.
 
     Args:
         given: interval of the value that it reads.
         channel: C++ name of the channel's number.
     """
-    channels = _channels(layer, given)
+    channels = channel_steps(layer, given)
     index = channel if len(channels) > 1 else "0"
-    forms = [multiply_add_shift(c.thresholds, c.levels, c.low, c.high) for c in channels]
-    found = [form for form in forms if form is not None]
-    scaled = _scaled(layer.name, channels, found, index, names) if len(found) == len(forms) else None
-    return scaled or _comparators(layer.name, channels, index, names)
+    for forms in _by_cost(layer, channels):
+        match forms[0]:
+            case MultiplyAddShift():
+                scaled = _scaled(
+                    layer.name, channels, [f for f in forms if isinstance(f, MultiplyAddShift)], index, names
+                )
+                if scaled is not None:
+                    return scaled
+            case ComparatorForm():
+                return _comparators(layer.name, channels, index, names)
+            case _:
+                rows = [f.levels for f in forms if isinstance(f, TableForm)]
+                level = _rows(names.take(f"{layer.name}_level"), rows)
+                return Lookup(level, index, forms[0].bits)
+    raise AssertionError("comparators compute every step function")
 
 
-def _channels(layer: StepFunction, given: Interval) -> list[_Steps]:
+def channel_steps(layer: StepFunction, given: Interval) -> list[Steps]:
+    """One for each channel, or one for all that share their thresholds."""
     shared = layer.thresholds.shape[0] == 1
     ends = [given.bounds] if shared else list(zip(given.low.tolist(), given.high.tolist(), strict=True))
-    channels = []
-    for c, (low, high) in enumerate(ends):
-        thresholds, levels = layer.thresholds[c].tolist(), layer.levels[c].tolist()
-        passed = sum(t <= low for t in thresholds)
-        reached = sum(t <= high for t in thresholds)
-        channels.append(_Steps(low, high, tuple(thresholds[passed:reached]), tuple(levels[passed : reached + 1])))
-    return channels
+    return [
+        steps_within(layer.thresholds[c].tolist(), layer.levels[c].tolist(), low, high)
+        for c, (low, high) in enumerate(ends)
+    ]
+
+
+def chosen_forms(layer: StepFunction, given: Interval) -> list[StepForm]:
+    """The form of each channel, as ``step_form`` writes it, for the certificate."""
+    channels = channel_steps(layer, given)
+    written = step_form(layer, given, "i", Names())
+    for forms in _by_cost(layer, channels):
+        kinds = {ScaledSteps: MultiplyAddShift, Comparators: ComparatorForm, Lookup: TableForm}
+        if isinstance(forms[0], kinds[type(written)]):
+            return forms
+    raise AssertionError("what is written is one of the forms")
+
+
+def _by_cost(layer: StepFunction, channels: Sequence[Steps]) -> list[list[StepForm]]:
+    """Every way to compute all channels alike, the cheapest first."""
+    ways: list[list[StepForm]] = []
+    scaled = [_line(layer, c, steps) for c, steps in enumerate(channels)]
+    found = [form for form in scaled if form is not None]
+    if len(found) == len(channels):
+        ways.append([*found])
+    if any(steps.thresholds for steps in channels):
+        ways.append([ComparatorForm(steps.thresholds, steps.levels) for steps in channels])
+    bits = max(steps.table_bits for steps in channels)
+    if bits <= MOST_TABLE_BITS:
+        ways.append([table_of(steps, bits) for steps in channels])
+
+    def cost(forms: list[StepForm]) -> int:
+        return sum(form_cost(form, steps) for form, steps in zip(forms, channels, strict=True))
+
+    return sorted(ways, key=cost)
+
+
+def _line(layer: StepFunction, channel: int, steps: Steps) -> MultiplyAddShift | None:
+    thresholds, levels = layer.thresholds[channel].tolist(), layer.levels[channel].tolist()
+    return multiply_add_shift(thresholds, levels, steps.low, steps.high)
 
 
 def _scaled(
-    layer: str, channels: Sequence[_Steps], forms: Sequence[MultiplyAddShift], index: str, names: Names
+    layer: str, channels: Sequence[Steps], forms: Sequence[MultiplyAddShift], index: str, names: Names
 ) -> ScaledSteps | None:
     """The tables of a multiply-add-shift; None where a number in it would not fit a C++ integer literal."""
     # The same shift in all channels, so that it is a constant of the loop: trailing zeros cost nothing.
@@ -126,7 +176,7 @@ def _scaled(
     )
 
 
-def _comparators(layer: str, channels: Sequence[_Steps], index: str, names: Names) -> Comparators:
+def _comparators(layer: str, channels: Sequence[Steps], index: str, names: Names) -> Comparators:
     steps = max(len(c.thresholds) for c in channels)
     # Beyond the interval of its channel a threshold is never reached.
     thresholds = [[*c.thresholds, *[c.high + 1] * (steps - len(c.thresholds))] for c in channels]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import assert_never
 
 import numpy as np
@@ -181,7 +182,7 @@ def _relu_of_sigmoid(config: QuantizedRelu, kind: FixedType, slope: Fraction, wh
 
     # Between thresholds it is constant, so any number between them tells its level.
     edges = [_rational(t) for t in ordered]
-    inside = [edges[0] - 1, *((a + b) / 2 for a, b in zip(edges, edges[1:], strict=False)), edges[-1] + 1]
+    inside = [edges[0] - 1, *((a + b) / 2 for a, b in pairwise(edges)), edges[-1] + 1]
     values = [code(p) * kind.lsb for p in inside]
     of_p = _internal_sigmoid(config.sigmoid or Sigmoid.HARD, Fraction(2) ** config.integer, Fraction(m))
     return _listed(ordered, values, of_p, quantizer_name(config), _ROUNDED.format(of_p[0].name), where)

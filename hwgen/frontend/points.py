@@ -23,7 +23,7 @@ _ESTIMATE_BITS = 160
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """``centre + factor * sqrt(square)``; ``factor`` is not zero and ``square`` no square of a rational: see ``root``."""
+    """``centre + factor * sqrt(square)``; ``factor`` is not zero, ``square`` no square of a rational: see ``root``."""
 
     centre: Fraction
     factor: Fraction
