@@ -138,6 +138,7 @@ class LookupView(_Elementwise):
 
 
 ComputingLayer = Dense | Conv | MaxPool | Relu | Requantize | StepFunction  # a Reshape is wires
+StepView = ScaledStepsView | ComparatorsView | LookupView
 LayerView = (
     DenseView | ConvView | MaxPoolView | ReluView | RequantizeView | ScaledStepsView | ComparatorsView | LookupView
 )

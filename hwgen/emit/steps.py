@@ -31,6 +31,7 @@ class ScaledSteps:
     Attributes:
         low: None where no channel falls below its lowest level; ``high`` the same.
         index: C++ expression of the row of the tables; "0" where all channels share one form.
+        forms: of each channel, as written.
         scaled_type: holds ``x * multiplier + addend``; ``level_type`` holds it shifted.
     """
 
@@ -42,6 +43,7 @@ class ScaledSteps:
     shift: int
     scaled_type: str
     level_type: str
+    forms: tuple[StepForm, ...]
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -56,6 +58,7 @@ class Comparators:
     level: Table
     index: str
     steps: int
+    forms: tuple[StepForm, ...]
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -69,6 +72,7 @@ class Lookup:
     level: Table
     index: str
     bits: int
+    forms: tuple[StepForm, ...]
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -93,11 +97,11 @@ def step_form(layer: StepFunction, given: Interval, channel: str, names: Names) 
                 if scaled is not None:
                     return scaled
             case ComparatorForm():
-                return _comparators(layer.name, channels, index, names)
+                return _comparators(layer.name, channels, forms, index, names)
             case _:
                 rows = [f.levels for f in forms if isinstance(f, TableForm)]
                 level = _rows(names.take(f"{layer.name}_level"), rows)
-                return Lookup(level, index, forms[0].bits)
+                return Lookup(level, index, forms[0].bits, tuple(forms))
     raise AssertionError("comparators compute every step function")
 
 
@@ -109,17 +113,6 @@ def channel_steps(layer: StepFunction, given: Interval) -> list[Steps]:
         steps_within(layer.thresholds[c].tolist(), layer.levels[c].tolist(), low, high)
         for c, (low, high) in enumerate(ends)
     ]
-
-
-def chosen_forms(layer: StepFunction, given: Interval) -> list[StepForm]:
-    """The form of each channel, as ``step_form`` writes it, for the certificate."""
-    channels = channel_steps(layer, given)
-    written = step_form(layer, given, "i", Names())
-    for forms in _by_cost(layer, channels):
-        kinds = {ScaledSteps: MultiplyAddShift, Comparators: ComparatorForm, Lookup: TableForm}
-        if isinstance(forms[0], kinds[type(written)]):
-            return forms
-    raise AssertionError("what is written is one of the forms")
 
 
 def _by_cost(layer: StepFunction, channels: Sequence[Steps]) -> list[list[StepForm]]:
@@ -173,10 +166,16 @@ def _scaled(
         shift=shift,
         scaled_type=integer_type(least, most),
         level_type=integer_type(min(least >> shift, *lows), max(most >> shift, *highs)),
+        forms=tuple(
+            MultiplyAddShift(multiplier, addend, shift, form.low, form.high)
+            for multiplier, addend, form in zip(multipliers, addends, forms, strict=True)
+        ),
     )
 
 
-def _comparators(layer: str, channels: Sequence[Steps], index: str, names: Names) -> Comparators:
+def _comparators(
+    layer: str, channels: Sequence[Steps], forms: Sequence[StepForm], index: str, names: Names
+) -> Comparators:
     steps = max(len(c.thresholds) for c in channels)
     # Beyond the interval of its channel a threshold is never reached.
     thresholds = [[*c.thresholds, *[c.high + 1] * (steps - len(c.thresholds))] for c in channels]
@@ -186,6 +185,7 @@ def _comparators(layer: str, channels: Sequence[Steps], index: str, names: Names
         level=_rows(names.take(f"{layer}_level"), levels),
         index=index,
         steps=steps,
+        forms=tuple(forms),
     )
 
 
