@@ -7,7 +7,7 @@ from hwgen.emit.cpp import code_type, literal
 from hwgen.emit.kernel import Kernel, kernel
 from hwgen.emit.liveness import Live, channel_live
 from hwgen.emit.names import Names
-from hwgen.emit.steps import Comparators, ScaledSteps, step_form
+from hwgen.emit.steps import Comparators, Lookup, ScaledSteps, step_form
 from hwgen.emit.strategy import Strategy
 from hwgen.emit.sums import layer_sums
 from hwgen.fixed import FixedType
@@ -131,8 +131,17 @@ class ComparatorsView(_Elementwise):
     form: Comparators
 
 
+@dataclass(frozen=True, slots=True)
+class LookupView(_Elementwise):
+    template = "lookup"
+    form: Lookup
+
+
 ComputingLayer = Dense | Conv | MaxPool | Relu | Requantize | StepFunction  # a Reshape is wires
-LayerView = DenseView | ConvView | MaxPoolView | ReluView | RequantizeView | ScaledStepsView | ComparatorsView
+StepView = ScaledStepsView | ComparatorsView | LookupView
+LayerView = (
+    DenseView | ConvView | MaxPoolView | ReluView | RequantizeView | ScaledStepsView | ComparatorsView | LookupView
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +189,8 @@ def layer_view(layer: ComputingLayer, ports: Ports, around: Surroundings) -> Lay
             form = step_form(layer, around.given, "channel" if positions > 1 else "i", around.names)
             if isinstance(form, ScaledSteps):
                 return ScaledStepsView(layer.name, ports, channels, positions, form)
+            if isinstance(form, Lookup):
+                return LookupView(layer.name, ports, channels, positions, form)
             return ComparatorsView(layer.name, ports, channels, positions, form)
         case _:
             assert_never(layer)

@@ -11,6 +11,7 @@ from hwgen.emit.layers import (
     ConvView,
     DenseView,
     LayerView,
+    LookupView,
     Ports,
     ScaledStepsView,
     Surroundings,
@@ -182,7 +183,7 @@ def network_view(network: Network, strategy: Strategy) -> NetworkView:
         tables=tuple(
             TableFile(f"firmware/weights/{view.name}.h", f"WEIGHTS_{view.name}_H_", view.ports.title, view.form.tables)
             for view in layers
-            if isinstance(view, ScaledStepsView | ComparatorsView)
+            if isinstance(view, ScaledStepsView | ComparatorsView | LookupView)
         ),
     )
 
