@@ -56,11 +56,28 @@ def _refuse_damaged_structures(content: bytes) -> None:
             if address + size > len(content):
                 raise ValueError(f"the heap of names at byte {start} claims {size} bytes")
         start = content.find(_LOCAL_HEAP, start + 1)
+    for place in _header_addresses(content):
+        if place + 16 <= len(content) and content[place] == 1:
+            (size,) = unpack_from("<I", content, place + 8)
+            if place + 16 + size > len(content):
+                raise ValueError(f"the header at byte {place} claims {size} bytes")
     for found in _CONTINUATION.finditer(content):
         if found.end() + 16 <= len(content):
             address, size = unpack_from("<QQ", content, found.end())
             if address < len(content) < address + size:
                 raise ValueError(f"the header that goes on at byte {address} claims {size} bytes")
+
+
+def _header_addresses(content: bytes) -> Iterator[int]:
+    """Where the headers of groups and arrays are: the root's, and those that nodes of symbols list."""
+    if len(content) >= 72 and content[8] == 0:  # superblocks of other versions are not what Keras writes
+        yield unpack_from("<Q", content, 64)[0]
+    start = content.find(b"SNOD\x01\x00")
+    while start >= 0:
+        (count,) = unpack_from("<H", content, start + 6) if start + 8 <= len(content) else (0,)
+        for entry in range(start + 8, min(start + 8 + 40 * count, len(content) - 15), 40):
+            yield unpack_from("<Q", content, entry + 8)[0]
+        start = content.find(b"SNOD\x01\x00", start + 1)
 
 
 def _refuse_damaged_heaps(content: bytes) -> None:

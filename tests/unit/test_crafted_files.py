@@ -191,6 +191,26 @@ def test_a_header_that_goes_on_beyond_the_file_is_refused(path: Path) -> None:
     assert refusal(path) == expected
 
 
+def test_a_header_larger_than_the_file_is_refused(path: Path) -> None:
+    def change(content: bytearray) -> str:
+        place = unpack_from("<Q", content, 64)[0]  # of the root's header
+        pack_into("<I", content, place + 8, (1 << 31) + 8)
+        return f"the header at byte {place} claims {(1 << 31) + 8} bytes"
+
+    expected = _changed(path, change)
+    assert refusal(path) == expected
+
+
+def test_a_header_in_a_group_larger_than_the_file_is_refused(path: Path) -> None:
+    def change(content: bytearray) -> str:
+        place = unpack_from("<Q", content, content.index(b"SNOD") + 16)[0]
+        pack_into("<I", content, place + 8, (1 << 31) + 8)
+        return f"the header at byte {place} claims {(1 << 31) + 8} bytes"
+
+    expected = _changed(path, change)
+    assert refusal(path) == expected
+
+
 # ---- architectures
 
 
