@@ -61,11 +61,23 @@ def _refuse_damaged_structures(content: bytes) -> None:
             (size,) = unpack_from("<I", content, place + 8)
             if place + 16 + size > len(content):
                 raise ValueError(f"the header at byte {place} claims {size} bytes")
+            _refuse_damaged_messages(content, place + 16, place + 16 + size)
     for found in _CONTINUATION.finditer(content):
         if found.end() + 16 <= len(content):
             address, size = unpack_from("<QQ", content, found.end())
             if address < len(content) < address + size:
                 raise ValueError(f"the header that goes on at byte {address} claims {size} bytes")
+
+
+def _refuse_damaged_messages(content: bytes, place: int, end: int) -> None:
+    """The messages of a header one after the other: where one says that the header goes on, whether it does."""
+    while place + 24 <= end:
+        kind, size = unpack_from("<HH", content, place)
+        if kind == 0x10:
+            address, length = unpack_from("<QQ", content, place + 8)
+            if address + length > len(content):
+                raise ValueError(f"the header that goes on at byte {address} claims {length} bytes")
+        place += 8 + size
 
 
 def _header_addresses(content: bytes) -> Iterator[int]:
