@@ -42,22 +42,18 @@ def _exponential_of(x: Fraction, bits: int) -> Enclosure:
         low, high = _exponential_of(-x, bits)
         return 1 / high, 1 / low
     halvings = max(0, int(x).bit_length()) + 8
-    precision = bits + 2 * halvings + int(2 * x) + 16
-    unit = Fraction(1, 1 << precision)
-    r = x / 2**halvings  # below 2**-8
-    total, term, n = Fraction(0), Fraction(1), 0
-    while term > unit / 4:
+    precision = bits + 2 * halvings + 2 * int(2 * x) + 16
+    one = 1 << precision  # numbers are counts of 1 / one
+    r = -(-x.numerator * one // (x.denominator << halvings))  # rounded up, below 2**-8
+    total, term, n = 0, one, 0
+    while term > 2:
         total += term
         n += 1
-        term = _down(term * r / n, unit) + unit
-    low, high = total - 2 * n * unit, total + 2 * term + 2 * unit
+        term = -(-term * r // (n * one))
+    low, high = total - 4 * n - 4, total + 2 * term + 2
     for _ in range(halvings):
-        low, high = _down(low * low, unit), _down(high * high, unit) + unit
-    return low, high
-
-
-def _down(value: Fraction, unit: Fraction) -> Fraction:
-    return (value // unit) * unit
+        low, high = low * low // one, -(-high * high // one)
+    return Fraction(low, one), Fraction(high, one)
 
 
 def sigmoid(number: Number, bits: int) -> Enclosure:
