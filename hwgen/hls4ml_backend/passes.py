@@ -1,6 +1,6 @@
 """The three passes that make hls4ml's Vitis flow one without zero weights.
 
-They work on hls4ml's graph after hls4ml did everything else, so types, windows, buffers, streams and pragmas are its own.
+They work on hls4ml's graph after hls4ml did everything else, so types, windows, buffers and streams are its own.
 """
 
 from typing import Any
