@@ -35,11 +35,10 @@ def refuse_what_cannot_be_honoured(node: Any) -> None:
     Raises:
         UnsupportedError: an option that a zero-elided layer, or this backend, cannot honour.
     """
-    config = node.model.config
-    strategy = str(config.get_strategy(node))
+    strategy = node.get_attr("strategy")
     if is_matrix_layer(node):
-        _refuse_sharing(node, strategy)
-    elif strategy.lower() in ("resource_unrolled", "distributed_arithmetic", "da"):
+        _refuse_sharing(node)
+    elif strategy in ("resource_unrolled", "distributed_arithmetic"):
         raise UnsupportedError(
             f"layer '{node.name}': Strategy {strategy!r} is hls4ml's for its own backends only; "
             f"set 'Latency' or 'Resource' for this layer, or convert with backend='Vitis'."
@@ -51,8 +50,9 @@ def refuse_what_cannot_be_honoured(node: Any) -> None:
         )
 
 
-def _refuse_sharing(node: Any, strategy: str) -> None:
+def _refuse_sharing(node: Any) -> None:
     config = node.model.config
+    strategy = str(config.get_strategy(node))
     if strategy.lower() != "latency":
         raise UnsupportedError(
             f"layer '{node.name}': Strategy {strategy!r} shares multipliers or builds other arithmetic, and a "

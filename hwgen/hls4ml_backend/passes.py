@@ -63,7 +63,7 @@ class ElideZeros(OptimizerPass):  # type: ignore[misc]  # hls4ml publishes no ty
 
 
 class NothingLeftOut(ModelOptimizerPass):  # type: ignore[misc]  # hls4ml publishes no types
-    """Before writing: every layer that should be zero-elided is, whatever flows and passes were asked for."""
+    """Before writing: every layer that should be zero-elided is, whatever became of the flows."""
 
     name = "nothing_left_out"
 
@@ -75,7 +75,7 @@ class NothingLeftOut(ModelOptimizerPass):  # type: ignore[misc]  # hls4ml publis
             if is_matrix_layer(node) and has_zeros_to_elide(node) and node.get_attr(_CODE) is None:
                 raise UnsupportedError(
                     f"layer '{node.name}': the pass 'hwgen:{ElideZeros.name}' did not run, so its zeros would be "
-                    f"written; remove it from HLSConfig SkipOptimizers, or convert with backend='Vitis'."
+                    f"written; put it back into the flow 'hwgen:zero_elision', or convert with backend='Vitis'."
                 )
         return False
 

@@ -101,7 +101,7 @@ def series() -> Any:
             ),
             layers.Activation("relu"),
             layers.Conv1D(4, 1, name="pointwise"),
-            layers.Dense(3, name="dense of each step"),
+            layers.Dense(3, name="each_step"),
             layers.Flatten(),
             layers.Dense(3, use_bias=False, name="dense"),
         ]
@@ -399,19 +399,15 @@ def with_flow(config: Config) -> None:
     config["Flows"] = ["vitis:ip"]
 
 
-def skipping_the_pass(config: Config) -> None:
-    config["SkipOptimizers"] = ["hwgen:elide_zeros"]
-
-
 OPTIONS = {
     "resource": (
         everywhere("Strategy", "Resource"),
-        "layer 'dense': Strategy 'Resource' shares multipliers or builds other arithmetic, and a zero-elided layer has "
+        "layer 'dense': Strategy 'resource' shares multipliers or builds other arithmetic, and a zero-elided layer has "
         "one product for each weight that is not zero; set Strategy 'Latency', or convert with backend='Vitis'.",
     ),
     "unrolled": (
         everywhere("Strategy", "Resource_Unrolled"),
-        "layer 'dense': Strategy 'Resource_Unrolled' shares multipliers or builds other arithmetic, and a zero-elided "
+        "layer 'dense': Strategy 'resource_unrolled' shares multipliers or builds other arithmetic, and a zero-elided "
         "layer has one product for each weight that is not zero; set Strategy 'Latency', or convert with "
         "backend='Vitis'.",
     ),
@@ -466,11 +462,6 @@ OPTIONS = {
         "HLSConfig Flows names 'vitis:ip', which would write Vitis's layers with their zeros; name 'hwgen:ip', or "
         "convert with backend='Vitis'.",
     ),
-    "a skipped pass": (
-        skipping_the_pass,
-        "layer 'dense': the pass 'hwgen:elide_zeros' did not run, so its zeros would be written; remove it from "
-        "HLSConfig SkipOptimizers, or convert with backend='Vitis'.",
-    ),
 }
 
 
@@ -484,6 +475,22 @@ def test_options_that_cannot_be_honoured_are_refused(
     assert str(refusal.value) == sentence
 
 
+def test_a_flow_without_the_pass_is_refused(tmp_path: Path) -> None:
+    model = pruned(keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3, name="dense")]), seed=1)
+    update_flow = hls4ml.model.flow.update_flow
+    update_flow("hwgen:zero_elision", remove_optimizers=["hwgen:elide_zeros"])
+    try:
+        project = converted(model, configuration(model), tmp_path)
+        with pytest.raises(UnsupportedError) as refusal:
+            project.write()
+    finally:
+        update_flow("hwgen:zero_elision", add_optimizers=["hwgen:elide_zeros"])
+    assert str(refusal.value) == (
+        "layer 'dense': the pass 'hwgen:elide_zeros' did not run, so its zeros would be written; put it back into the "
+        "flow 'hwgen:zero_elision', or convert with backend='Vitis'."
+    )
+
+
 def test_strategies_of_hls4ml_alone_are_refused_for_inherited_layers(tmp_path: Path) -> None:
     model = keras.Sequential([keras.layers.Input((4, 3)), keras.layers.LSTM(2, name="lstm")])
 
@@ -493,7 +500,7 @@ def test_strategies_of_hls4ml_alone_are_refused_for_inherited_layers(tmp_path: P
     with pytest.raises(UnsupportedError) as refusal:
         converted(model, configuration(model, change), tmp_path)
     assert str(refusal.value) == (
-        "layer 'lstm': Strategy 'Resource_Unrolled' is hls4ml's for its own backends only; set 'Latency' or "
+        "layer 'lstm': Strategy 'resource_unrolled' is hls4ml's for its own backends only; set 'Latency' or "
         "'Resource' for this layer, or convert with backend='Vitis'."
     )
 

@@ -32,6 +32,21 @@ with warnings.catch_warnings():
 
 tf.get_logger().setLevel("ERROR")
 
+__all__ = [
+    "HAS_KERAS_2",
+    "Accumulator",
+    "Config",
+    "configuration",
+    "converted",
+    "hls4ml",
+    "hls4ml_from_keras",
+    "keras",
+    "predictions",
+    "pruned",
+    "qkeras",
+    "samples_for",
+]
+
 # Where Keras 3 is installed, hls4ml's own functions take every model for one of Keras 3.
 HAS_KERAS_2 = installed_keras.__version__.startswith("2.")
 
