@@ -1,9 +1,10 @@
 """What a word of a circuit is computed by: one frozen dataclass an operation, exact on integers.
 
-Sums are exact. ``Shift`` and ``Step`` are where a value becomes coarser; ``Clip``, ``Wrap`` and ``ZeroOutside`` are
-where it becomes narrower.
+Sums are exact. ``Shift``, ``Step`` and ``Lookup`` are where a value becomes coarser; ``Clip``, ``Wrap`` and
+``ZeroOutside`` are where it becomes narrower.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
@@ -92,9 +93,55 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Lookup:
+    """``levels[word mod len(levels)]``: a table, whose length is a power of two, by the word's lowest bits."""
+
+    word: int
+    levels: tuple[int, ...]
+
+    @property
+    def bits(self) -> int:
+        """Of the index."""
+        return len(self.levels).bit_length() - 1
+
+
+@dataclass(frozen=True, slots=True)
 class Maximum:
     """The larger of two words."""
 
+    first: int
+    second: int
+
+
+@dataclass(frozen=True, slots=True)
+class Minimum:
+    """The smaller of two words."""
+
+    first: int
+    second: int
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Two words multiplied."""
+
+    first: int
+    second: int
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """1 where the first word is at least the second, else 0."""
+
+    first: int
+    second: int
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """The first word where ``condition`` is 1, the second where it is 0."""
+
+    condition: int
     first: int
     second: int
 
@@ -121,7 +168,16 @@ class Gather:
     beat: int
 
 
-Operation = Read | Constant | Sum | Shift | Sign | Clip | ZeroOutside | Wrap | Step | Maximum | Tap | Gather
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A word of one of the streams that are joined, in the beat of the same number."""
+
+    word: int
+
+
+Pair = Maximum | Minimum | Product | AtLeast
+Starting = Tap | Gather | Queued  # words that start a stream: they read words of another
+Operation = Read | Constant | Sum | Shift | Sign | Clip | ZeroOutside | Wrap | Step | Lookup | Pair | Select | Starting
 
 Range = tuple[int, int]
 
@@ -133,9 +189,11 @@ def sources(operation: Operation) -> tuple[int, ...]:
             return ()
         case Sum(terms=terms):
             return tuple(term.node for term in terms)
-        case Maximum(first=first, second=second):
-            return (first, second)
-        case Shift() | Sign() | Clip() | ZeroOutside() | Wrap() | Step() | Tap() | Gather():
+        case Maximum() | Minimum() | Product() | AtLeast():
+            return (operation.first, operation.second)
+        case Select():
+            return (operation.condition, operation.first, operation.second)
+        case Shift() | Sign() | Clip() | ZeroOutside() | Wrap() | Step() | Lookup() | Tap() | Gather() | Queued():
             return (operation.word,)
         case _:
             assert_never(operation)
@@ -185,14 +243,27 @@ def evaluate(
                 np.array(operation.thresholds, dtype=np.int64), words[operation.word], side="right"
             )
             return np.array(operation.levels, dtype=np.int64)[passed]
+        case Lookup():
+            index = words[operation.word] & (len(operation.levels) - 1)
+            return np.asarray(np.array(operation.levels, dtype=np.int64)[index])
         case Maximum():
             return np.maximum(words[operation.first], words[operation.second])
+        case Minimum():
+            return np.minimum(words[operation.first], words[operation.second])
+        case Product():
+            return words[operation.first] * words[operation.second]
+        case AtLeast():
+            return (words[operation.first] >= words[operation.second]).astype(np.int64)
+        case Select():
+            return np.where(words[operation.condition] == 1, words[operation.first], words[operation.second])
         case Tap():
             assert stream.window is not None
             otherwise = 0 if operation.otherwise is None else operation.otherwise
             return stream.window.taps(words[operation.word], operation.row, operation.column, otherwise).ravel()
         case Gather():
             return words[operation.word].reshape(samples, -1)[:, operation.beat]
+        case Queued():
+            return words[operation.word]
         case _:
             assert_never(operation)
 
@@ -238,15 +309,30 @@ def interval(operation: Operation, ranges: list[Range], inputs: tuple[Range, ...
             low, high = ranges[operation.word]
             return (low, high) if kind.holds(low, high) else (kind.min_code, kind.max_code)
         case Step():
-            ends = [
-                operation.levels[sum(threshold <= end for threshold in operation.thresholds)]
-                for end in ranges[operation.word]
-            ]
-            return min(ends), max(ends)
+            first, last = (bisect_right(operation.thresholds, end) for end in ranges[operation.word])
+            reached = operation.levels[first : last + 1]
+            return min(reached), max(reached)
+        case Lookup():
+            low, high = ranges[operation.word]
+            size = len(operation.levels)
+            # More codes than entries meet all of them.
+            met = [operation.levels[code % size] for code in range(low, min(high, low + size - 1) + 1)]
+            return min(met), max(met)
         case Maximum():
             (low1, high1), (low2, high2) = ranges[operation.first], ranges[operation.second]
             return max(low1, low2), max(high1, high2)
-        case Tap(otherwise=None) | Gather():
+        case Minimum():
+            (low1, high1), (low2, high2) = ranges[operation.first], ranges[operation.second]
+            return min(low1, low2), min(high1, high2)
+        case Product():
+            return _product(ranges[operation.first], ranges[operation.second], operation.first == operation.second)
+        case AtLeast():
+            (low1, high1), (low2, high2) = ranges[operation.first], ranges[operation.second]
+            return int(low1 >= high2), int(high1 >= low2)
+        case Select():
+            (low1, high1), (low2, high2) = ranges[operation.first], ranges[operation.second]
+            return min(low1, low2), max(high1, high2)
+        case Tap(otherwise=None) | Gather() | Queued():
             return ranges[operation.word]
         case Tap():
             assert operation.otherwise is not None
@@ -254,6 +340,13 @@ def interval(operation: Operation, ranges: list[Range], inputs: tuple[Range, ...
             return min(low, operation.otherwise), max(high, operation.otherwise)
         case _:
             assert_never(operation)
+
+
+def _product(first: Range, second: Range, square: bool) -> Range:
+    products = [a * b for a in first for b in second]
+    if square:
+        products = [end * end for end in first] + ([0] if first[0] <= 0 <= first[1] else [])
+    return min(products), max(products)
 
 
 def _even(end: int, amount: int) -> int:

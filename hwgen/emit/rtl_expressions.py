@@ -6,11 +6,17 @@ from typing import assert_never
 
 from hwgen.circuit import Word
 from hwgen.circuit.operations import (
+    AtLeast,
     Clip,
     Constant,
     Gather,
+    Lookup,
     Maximum,
+    Minimum,
+    Product,
+    Queued,
     Read,
+    Select,
     Shift,
     Sign,
     Step,
@@ -45,6 +51,20 @@ class Add3:
         return "3'b" + "".join(str(int(negative)) for negative in reversed(self.negate))
 
 
+@dataclass(frozen=True, slots=True)
+class CaseTable:
+    """A table, as a function with a case statement.
+
+    Attributes:
+        index: expression of the code's lowest bits, ``bits`` of them.
+        cases: codes, separated by commas, and their value; the last are all other codes.
+    """
+
+    index: str
+    bits: int
+    cases: tuple[tuple[str, str], ...]
+
+
 def is_constant(word: Word) -> bool:
     """Whether the word never changes, so that nothing is read for it and it needs no registers."""
     return word.low == word.high
@@ -62,7 +82,7 @@ def expression(
     inputs: Sequence[Signal],
     three: bool,
     reader: Reader,
-) -> str | Add3:
+) -> str | Add3 | CaseTable:
     """What a word is, from signals of its own stage.
 
     Args:
@@ -95,10 +115,22 @@ def expression(
             return reader.bits(source(operation.word), 0, width)
         case Step():
             return _step(operation, word, words[operation.word], source(operation.word), reader)
-        case Maximum():
-            return _maximum(word, words, source, reader)
-        case Tap() | Gather():
-            raise AssertionError("tapped and gathered words stand in line buffers")
+        case Lookup():
+            return _lookup(operation, word, source(operation.word), reader)
+        case Maximum(first=first, second=second):
+            return _extreme(word, source(first), ">", source(second), reader)
+        case Minimum(first=first, second=second):
+            return _extreme(word, source(first), "<", source(second), reader)
+        case Product(first=first, second=second):
+            # Modulo 2**width, which loses nothing: the interval says that the product fits.
+            return f"{reader.bits(source(first), 0, width)} * {reader.bits(source(second), 0, width)}"
+        case AtLeast(first=first, second=second):
+            return _compared(source(first), ">=", source(second), reader)
+        case Select():
+            chosen = [reader.bits(source(index), 0, width) for index in (operation.first, operation.second)]
+            return f"{reader.whole(source(operation.condition))} ? {chosen[0]} : {chosen[1]}"
+        case Tap() | Gather() | Queued():
+            raise AssertionError("words that start a stream stand in its buffers")
         case _:
             assert_never(operation)
 
@@ -208,14 +240,32 @@ def _step(operation: Step, word: Word, read: Word, given: Signal, reader: Reader
     return choose(0, len(steps), "    ")
 
 
-def _maximum(word: Word, words: Sequence[Word], source: Callable[[int], Signal], reader: Reader) -> str:
-    assert isinstance(word.operation, Maximum)
-    first, second = source(word.operation.first), source(word.operation.second)
+def _lookup(operation: Lookup, word: Word, given: Signal, reader: Reader) -> CaseTable:
+    """Entries by their level; the most frequent one is the default."""
+    bits = operation.bits
+    entries: dict[int, list[int]] = {}
+    for index, level in enumerate(operation.levels):
+        entries.setdefault(level, []).append(index)
+    last = max(entries, key=lambda level: len(entries[level]))
+    cases = [
+        (", ".join(constant(index, bits, signed=False) for index in indices), _value(level, word))
+        for level, indices in sorted(entries.items())
+        if level != last
+    ]
+    return CaseTable(reader.bits(given, 0, bits), bits, (*cases, ("default", _value(last, word))))
+
+
+def _extreme(word: Word, first: Signal, comparison: str, second: Signal, reader: Reader) -> str:
+    condition = _compared(first, comparison, second, reader)
+    return f"({condition}) ? {reader.bits(first, 0, word.width)} : {reader.bits(second, 0, word.width)}"
+
+
+def _compared(first: Signal, comparison: str, second: Signal, reader: Reader) -> str:
     signed = first.signed or second.signed
     # An unsigned signal needs a zero above it to be compared as a signed one.
     both = max(signal.width + int(signed and not signal.signed) for signal in (first, second))
     one, two = (_comparable(signal, both, signed, reader) for signal in (first, second))
-    return f"({one} > {two}) ? {reader.bits(first, 0, word.width)} : {reader.bits(second, 0, word.width)}"
+    return f"{one} {comparison} {two}"
 
 
 def _comparable(signal: Signal, width: int, signed: bool, reader: Reader) -> str:
