@@ -86,7 +86,7 @@ def run_case(case: Case, folder: Path, compiler: str, shared: Path | None = None
     except HwgenError as refusal:
         return Result("refused", str(refusal))
     files = hls_project(network, strategy=Strategy.MULTIPLIERS, part="xcvu13p-flga2577-2-e", clock_ns=5.0)
-    library = compile_library(network, files, folder / "project", compiler, ("-O1", "-DNDEBUG"))
+    library = compile_library(network, files, folder / "project", compiler, ("-O0", "-DNDEBUG"))
     codes = library.run(encode(network, prepared.samples))
     found = decode(network, tuple(codes))[0]
     with building():
