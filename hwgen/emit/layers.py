@@ -101,6 +101,7 @@ class DenseView:
     name: str
     ports: Ports
     kernel: Kernel
+    kernel_function: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +294,7 @@ def layer_view(layer: ComputingLayer, ports: Ports, around: Surroundings) -> Lay
         case Dense():
             sums = layer_sums(layer, around.given, around.live)
             written = kernel(layer.name, sums, around.strategy, around.names)
-            return DenseView(layer.name, ports, written)
+            return DenseView(layer.name, ports, written, around.names.take(f"{layer.name}_sums"))
         case Conv():
             live = channel_live(around.live, layer.output)
             written = kernel(layer.name, layer_sums(layer, around.given, live), around.strategy, around.names)
