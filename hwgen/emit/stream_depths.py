@@ -1,10 +1,10 @@
 """How deep the FIFOs of a dataflow have to be: computed by running its processes step by step.
 
-Two demands, both on a frame that comes a pixel a cycle: it must pass although no process keeps a beat of its own, so that
-nothing deadlocks whatever latencies the HLS compiler chooses; and with the latencies of the plan it must take no longer
-than it would with FIFOs without bounds. Depths are the smallest that meet both: each, made one smaller while the others
-stay, breaks one of them, unless it is 2, the smallest FIFO that is built. A process network whose frame passes once
-passes any number of frames, since all of its FIFOs are empty afterwards.
+Two demands, both on a frame that comes a pixel a cycle. It must pass although no process keeps a beat of its own, so
+that nothing deadlocks whatever latencies the HLS compiler chooses. And with the latencies of the plan it must take no
+longer than it would with FIFOs without bounds. Depths are the smallest that meet both: each, made one smaller while the
+others stay, breaks one of them, unless it is 2, the smallest FIFO that is built. A process network whose frame passes
+once passes any number of frames, since all of its FIFOs are empty afterwards.
 """
 
 from collections import deque
