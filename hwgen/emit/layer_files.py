@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hwgen.emit.layers import ComparatorsView, ConvView, DenseView, RearrangeView, ScaledStepsView
+from hwgen.emit.layers import ComparatorsView, ConvView, DenseView, LookupView, RearrangeView, ScaledStepsView
 from hwgen.emit.steps import Table
 from hwgen.emit.stream_layers import (
     StreamBufferOrderView,
@@ -44,7 +44,7 @@ def table_files(layers: Sequence[StreamLayerView]) -> tuple[TableFile, ...]:
 
 def _tables(view: StreamLayerView) -> tuple[Table, ...]:
     match view:
-        case ScaledStepsView() | ComparatorsView():
+        case ScaledStepsView() | ComparatorsView() | LookupView():
             return view.form.tables
         case RearrangeView() | StreamPixelOrderView():
             return (view.index,) if view.moves else ()

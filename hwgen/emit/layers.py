@@ -9,7 +9,7 @@ from hwgen.emit.cpp import integer_type, literal
 from hwgen.emit.kernel import Kernel, kernel
 from hwgen.emit.liveness import Live, channel_live
 from hwgen.emit.names import Names
-from hwgen.emit.steps import Comparators, ScaledSteps, Table, index_table, step_form
+from hwgen.emit.steps import Comparators, Lookup, ScaledSteps, Table, index_table, step_form
 from hwgen.emit.strategy import Strategy
 from hwgen.emit.sums import layer_sums
 from hwgen.fixed import FixedType
@@ -180,6 +180,12 @@ class ComparatorsView(_Elementwise):
 
 
 @dataclass(frozen=True, slots=True)
+class LookupView(_Elementwise):
+    template = "lookup"
+    form: Lookup
+
+
+@dataclass(frozen=True, slots=True)
 class MergeView(_Elementwise):
     """Several values, position by position.
 
@@ -252,14 +258,14 @@ class ArgMaxView:
 ComputingLayer = (  # a Reshape is wires
     Dense | Conv | MaxPool | Relu | Requantize | StepFunction | Merge | Concatenate | Rearrange | ArgMax
 )
+StepView = ScaledStepsView | ComparatorsView | LookupView
 LayerView = (
     DenseView
     | ConvView
     | MaxPoolView
     | ReluView
     | RequantizeView
-    | ScaledStepsView
-    | ComparatorsView
+    | StepView
     | MergeView
     | ConcatenateView
     | RearrangeView
@@ -322,6 +328,8 @@ def layer_view(layer: ComputingLayer, ports: Ports, around: Surroundings) -> Lay
             form = step_form(layer, around.given, "channel" if positions > 1 and not ports.beats else "i", around.names)
             if isinstance(form, ScaledSteps):
                 return ScaledStepsView(layer.name, ports, channels, positions, form)
+            if isinstance(form, Lookup):
+                return LookupView(layer.name, ports, channels, positions, form)
             return ComparatorsView(layer.name, ports, channels, positions, form)
         case Merge():
             return _merge_view(layer, ports, around, channels, positions)

@@ -7,9 +7,10 @@ from hwgen.errors import InputError, UnsupportedError
 from hwgen.fixed import FixedType, Quantizer
 from hwgen.frontend.activations import activation_quantizer
 from hwgen.frontend.builder import Builder, Signal
+from hwgen.frontend.curves import RELU, Curve
 from hwgen.frontend.graph import Graph, Node
 from hwgen.frontend.moving_data import lower_max_pool, lower_reshape
-from hwgen.frontend.scalar_functions import lower_batch_norm, quantize_signal
+from hwgen.frontend.scalar_functions import activate, lower_batch_norm, quantize_signal
 from hwgen.frontend.specs import (
     Activation,
     ActivationSpec,
@@ -66,6 +67,7 @@ class Lowering:
             kind, quantizer = self._input_type(node)
             self.take_input(node, spec, kind, quantizer)
             return
+        self._refuse_unfollowed(node)
         if len(node.inputs) != 1:
             raise UnsupportedError(
                 f"layer {node.name!r} ({node.class_name}): one input is supported, got {len(node.inputs)}."
@@ -76,6 +78,23 @@ class Lowering:
                 f"layer {source!r}: a softmax is supported only at the end of the model, but {node.name!r} reads it."
             )
         self.signals[node.name] = self._lowered(node, spec, self.signals[source])
+
+    def _refuse_unfollowed(self, node: Node) -> None:
+        if node.time_distributed:
+            raise UnsupportedError(
+                f"layer {node.name!r} ({node.class_name} in TimeDistributed): layers that are applied to each time "
+                f"step are not supported."
+            )
+        for stated in node.stated:
+            shape = self.signals[node.inputs[stated.position]].shape
+            fits = len(shape) == len(stated.shape) and all(
+                size is None or size == found for size, found in zip(stated.shape, shape, strict=True)
+            )
+            if not fits:
+                raise UnsupportedError(
+                    f"layer {node.name!r} ({node.class_name}): the model that it is in states an input of shape "
+                    f"{stated.shape}, and reads {node.inputs[stated.position]!r} of shape {shape}; give it that shape."
+                )
 
     def _lowered(self, node: Node, spec: Spec, signal: Signal) -> Signal:
         builder = self.builder
@@ -105,6 +124,10 @@ class Lowering:
         match activation:
             case "linear":
                 return signal
+            case Curve():
+                return activate(signal, activation, f"layer {node.name!r} ({node.class_name})")
+            case "relu" if signal.curve is not None:
+                return activate(signal, RELU, f"layer {node.name!r} ({node.class_name})")
             case "relu":
                 return Signal(signal.base, signal.shape, signal.pending, True, signal.scale)
             case "softmax":
@@ -138,7 +161,7 @@ class Lowering:
         while len(users := self.graph.consumers[current.name]) == 1 and current.name not in self.graph.outputs:
             current = self.graph.node(users[0])
             spec = self.specs.get(current.name)
-            if isinstance(spec, ActivationSpec) and not isinstance(spec.activation, str):
+            if isinstance(spec, ActivationSpec) and not isinstance(spec.activation, str | Curve):
                 found = activation_quantizer(spec.activation, f"layer {current.name!r} ({current.class_name})")
                 if found.rounding is not None and found.scale == 1:
                     self._absorbed.add(current.name)

@@ -18,7 +18,7 @@ template <class T, int N> struct pixel {
 // Takes what nobody reads.
 template <int BEATS, class T, int N> void drain(hls::stream<pixel<T, N>> &x_stream) {
     for (int beat = 0; beat < BEATS; beat++) {
-#pragma HLS PIPELINE II=1
+#pragma HLS PIPELINE II=1 style=flp
         x_stream.read();
     }
 }
