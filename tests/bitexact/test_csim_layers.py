@@ -1,51 +1,21 @@
 """Random networks of every kind of layer, compiled: the codes of the reference in every layer."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import pytest
 from emit_library import compile_library
+from emit_networks import beside
 from oracle.networks import random_inputs, random_network
 
 from hwgen.circuit import Interface
 from hwgen.emit import Strategy, hls_project
-from hwgen.ir import Network, check_network
 from hwgen.reference import trace
 
 BATCH = 8
 FUZZ = -(-int(os.environ.get("HWGEN_FUZZ", "300")) // BATCH)
-
-
-def beside(networks: list[Network]) -> Network:
-    """Networks as one, every name with a number in front: compiled at once."""
-
-    def renamed(number: int, network: Network) -> Network:
-        inputs = tuple(
-            replace(source, value=replace(source.value, name=f"n{number}_{source.value.name}"))
-            for source in network.inputs
-        )
-        layers = []
-        for layer in network.layers:
-            names = {"inputs": tuple(f"n{number}_{name}" for name in layer.inputs)}
-            read = names if "inputs" in layer.__dataclass_fields__ else {"input": names["inputs"][0]}
-            output = replace(layer.output, name=f"n{number}_{layer.output.name}")
-            layers.append(replace(layer, name=f"n{number}_{layer.name}", output=output, **read))
-        return replace(
-            network, inputs=inputs, layers=tuple(layers), outputs=tuple(f"n{number}_{n}" for n in network.outputs)
-        )
-
-    all_of_them = [renamed(number, network) for number, network in enumerate(networks)]
-    return check_network(
-        Network(
-            "beside",
-            tuple(source for network in all_of_them for source in network.inputs),
-            tuple(layer for network in all_of_them for layer in network.layers),
-            tuple(name for network in all_of_them for name in network.outputs),
-        )
-    )
 
 
 def assert_equal(seeds: range, strategy: Strategy, interface: Interface, directory: Path, cxx: str) -> None:
