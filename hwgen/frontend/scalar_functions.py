@@ -10,7 +10,7 @@ from hwgen.frontend.folding import batch_norm_parameters
 from hwgen.frontend.graph import Node
 from hwgen.frontend.specs import BatchNormSpec
 from hwgen.frontend.sums import WeightedSum
-from hwgen.ir import Exactness, Requantize, StepFunction, Value
+from hwgen.ir import Exactness, Requantize, Reshape, StepFunction, Value
 
 
 def lower_batch_norm(builder: Builder, node: Node, spec: BatchNormSpec, signal: Signal) -> Signal:
@@ -19,6 +19,7 @@ def lower_batch_norm(builder: Builder, node: Node, spec: BatchNormSpec, signal: 
     if spec.axis not in (-1, len(signal.shape)):
         raise UnsupportedError(f"{where}: axis={spec.axis} is not the last axis.")
     parameters, remarks = batch_norm_parameters(node, spec, signal.shape[-1])
+    parameters = parameters * (len(signal.pending or ()) // signal.shape[-1]) if signal.flat else parameters
     if signal.relu:
         value, scale = builder.operand(signal, where)
         signal = Signal(value, signal.shape, scale=scale)
@@ -28,7 +29,7 @@ def lower_batch_norm(builder: Builder, node: Node, spec: BatchNormSpec, signal: 
     after = tuple(f.normalized(*p) for f, p in zip(before, parameters, strict=True))
     reason = "; ".join([*remarks, "float32 rounds the division by the square root and what follows it"])
     builder.exactness.append(Exactness(node.name, False, 0, reason))
-    return Signal(signal.base, signal.shape, after)
+    return Signal(signal.base, signal.shape, after, flat=signal.flat)
 
 
 def quantize_signal(builder: Builder, name: str, where: str, signal: Signal, target: ActivationQuantizer) -> Signal:
@@ -58,6 +59,9 @@ def quantize_signal(builder: Builder, name: str, where: str, signal: Signal, tar
     result = builder.add(StepFunction(unique, value.name, output, thresholds, levels, target.name))
     if signal.plain:
         _note_rounding(builder, name, value, target)
+    if signal.flat:
+        unique = builder.names.unique(f"{name}_in_shape")
+        result = builder.add(Reshape(unique, result.name, Value(unique, signal.shape, result.type)))
     return Signal(result, signal.shape, scale=target.scale)
 
 
