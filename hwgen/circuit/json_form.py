@@ -12,10 +12,12 @@ from hwgen.circuit.operations import (
     Clip,
     Constant,
     Gather,
+    Lookup,
     Maximum,
     Minimum,
     Operation,
     Product,
+    Queued,
     Read,
     Select,
     Shift,
@@ -26,7 +28,7 @@ from hwgen.circuit.operations import (
     Wrap,
     ZeroOutside,
 )
-from hwgen.circuit.streams import Stream
+from hwgen.circuit.streams import Source, Stream
 from hwgen.circuit.target import Target
 from hwgen.circuit.window import Window
 from hwgen.errors import CircuitError, InputError
@@ -46,6 +48,7 @@ _KINDS: dict[str, Callable[..., Operation]] = {
         ZeroOutside,
         Wrap,
         Step,
+        Lookup,
         Maximum,
         Minimum,
         Product,
@@ -53,6 +56,7 @@ _KINDS: dict[str, Callable[..., Operation]] = {
         Select,
         Tap,
         Gather,
+        Queued,
     )
 }
 
@@ -125,9 +129,9 @@ def _read_port(document: dict[str, Any]) -> Port:
     return Port(document["name"], tuple(document["shape"]), FixedType(**document["type"]), document["beats"])
 
 
-def _read_stream(window: dict[str, list[int]] | None, **document: Any) -> Stream:
+def _read_stream(window: dict[str, list[int]] | None, sources: list[dict[str, int]], **document: Any) -> Stream:
     sizes = None if window is None else Window(**{name: (pair[0], pair[1]) for name, pair in window.items()})
-    return Stream(**document, window=sizes)
+    return Stream(**document, sources=tuple(Source(**source) for source in sources), window=sizes)
 
 
 def _operation(operation: Operation) -> dict[str, Any]:

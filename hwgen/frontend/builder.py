@@ -12,6 +12,7 @@ from hwgen.errors import UnsupportedError
 from hwgen.fixed import FixedType, Quantizer
 from hwgen.frontend.affine import Affine
 from hwgen.frontend.channel_products import NEUTRAL, Factor, multiply_channels
+from hwgen.frontend.curves import Curve
 from hwgen.frontend.names import Names
 from hwgen.frontend.sums import WeightedSum, is_dyadic
 from hwgen.ir import Exactness, Input, Interval, Layer, Network, Relu, Value, check_network
@@ -27,6 +28,7 @@ class Signal:
         shape: of the Keras tensor, without the batch axis.
         pending: what is computed from the base's exact real value, one function a channel; None: nothing.
         relu: whether a plain relu comes after that.
+        curve: an activation function that comes after the relu; only a quantizer can follow it.
         scale: what the base's real value is multiplied by first, positive; 1 unless an activation's scale is no power
             of two.
         flat: whether the base is the signal as one vector, and ``pending`` holds a function for each of its numbers.
@@ -38,10 +40,11 @@ class Signal:
     relu: bool = False
     scale: Fraction = Fraction(1)
     flat: bool = False
+    curve: Curve | None = None
 
     @property
     def plain(self) -> bool:
-        """Whether the base's codes mean the signal's values, but for a relu."""
+        """Whether the base's codes mean the signal's values, but for a relu and an activation function."""
         settled = isinstance(self.base, Value) or self.base.plain
         return self.pending is None and self.scale == 1 and settled
 
@@ -102,6 +105,11 @@ class Builder:
         Raises:
             UnsupportedError: no fixed-point grid holds them.
         """
+        if signal.curve is not None:
+            raise UnsupportedError(
+                f"{where}: reads the values of the activation {signal.curve.name!r}, which are on no fixed-point grid; "
+                f"put a QActivation with a quantizer, such as quantized_bits(bits, integer), directly after it."
+            )
         factors = _on_a_grid(signal)
         if factors is None:
             raise UnsupportedError(
@@ -116,7 +124,7 @@ class Builder:
 
     def operand(self, signal: Signal, where: str) -> tuple[Value, Fraction]:
         """A value to multiply by weights, and a positive factor that its values are still to be multiplied by."""
-        if signal.pending is not None:
+        if signal.pending is not None or signal.curve is not None:
             return self.settled(signal, where), Fraction(1)
         value, factor = (signal.base, Fraction(1)) if isinstance(signal.base, Value) else signal.base.emit_unscaled()
         return (self._relu(value) if signal.relu else value), factor * signal.scale
@@ -146,7 +154,16 @@ class Builder:
         return replace(signal, base=value, pending=pending, scale=Fraction(1))
 
     def ascending(self, signal: Signal, where: str) -> tuple[Value, Signal]:
-        """The signal over a built value, with functions that keep order, so that a maximum may be taken before them."""
+        """The signal over a built value, with functions that keep order, so that a maximum may be taken before them.
+
+        Raises:
+            UnsupportedError: an activation function is pending that does not keep order.
+        """
+        if signal.curve is not None and not signal.curve.ascending:
+            raise UnsupportedError(
+                f"{where}: takes a maximum after the activation {signal.curve.name!r}, which does not keep order; "
+                f"put a QActivation in between."
+            )
         ready = self.built(signal, where)
         assert isinstance(ready.base, Value)
         if ready.pending is None or all(f.slope >= 0 for f in ready.pending):

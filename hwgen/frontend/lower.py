@@ -9,13 +9,14 @@ from hwgen.fixed import FixedType, Quantizer
 from hwgen.frontend.activations import activation_quantizer
 from hwgen.frontend.averages import lower_average
 from hwgen.frontend.builder import Builder, Signal
+from hwgen.frontend.curves import RELU, Curve
 from hwgen.frontend.depthwise_layers import lower_depthwise, lower_separable
 from hwgen.frontend.given_types import GivenTypes, given_quantizer
 from hwgen.frontend.graph import Graph, Node
 from hwgen.frontend.merging_layers import lower_concatenate, lower_merge
 from hwgen.frontend.moving_data import lower_max_pool, lower_reshape
 from hwgen.frontend.rearranging import lower_rearranging
-from hwgen.frontend.scalar_functions import lower_batch_norm, quantize_signal
+from hwgen.frontend.scalar_functions import activate, lower_batch_norm, quantize_signal
 from hwgen.frontend.specs import (
     Activation,
     ActivationSpec,
@@ -97,6 +98,7 @@ class Lowering:
             kind, quantizer = self._input_type(node)
             self.take_input(node, spec, kind, quantizer)
             return
+        self._refuse_unfollowed(node)
         for source in node.inputs:
             if source in self._heads:
                 raise UnsupportedError(
@@ -129,6 +131,23 @@ class Lowering:
         if readers > 1 and isinstance(signal.base, WeightedSum) and signal.base.plain:
             return replace(signal, base=signal.base.emit_exact())
         return signal
+
+    def _refuse_unfollowed(self, node: Node) -> None:
+        if node.time_distributed:
+            raise UnsupportedError(
+                f"layer {node.name!r} ({node.class_name} in TimeDistributed): layers that are applied to each time "
+                f"step are not supported."
+            )
+        for stated in node.stated:
+            shape = self.signals[node.inputs[stated.position]].shape
+            fits = len(shape) == len(stated.shape) and all(
+                size is None or size == found for size, found in zip(stated.shape, shape, strict=True)
+            )
+            if not fits:
+                raise UnsupportedError(
+                    f"layer {node.name!r} ({node.class_name}): the model that it is in states an input of shape "
+                    f"{stated.shape}, and reads {node.inputs[stated.position]!r} of shape {shape}; give it that shape."
+                )
 
     def _lowered(self, node: Node, spec: SingleInputSpec, signal: Signal) -> Signal:
         builder = self.builder
@@ -209,6 +228,10 @@ class Lowering:
         match activation:
             case "linear":
                 return signal
+            case Curve():
+                return activate(signal, activation, f"layer {node.name!r} ({node.class_name})")
+            case "relu" if signal.curve is not None:
+                return activate(signal, RELU, f"layer {node.name!r} ({node.class_name})")
             case "relu":
                 return replace(signal, relu=True)
             case "softmax":
@@ -242,7 +265,7 @@ class Lowering:
         while len(users := self.graph.consumers[current.name]) == 1 and current.name not in self.graph.outputs:
             current = self.graph.node(users[0])
             spec = self.specs.get(current.name)
-            if isinstance(spec, ActivationSpec) and not isinstance(spec.activation, str):
+            if isinstance(spec, ActivationSpec) and not isinstance(spec.activation, str | Curve):
                 found = activation_quantizer(spec.activation, f"layer {current.name!r} ({current.class_name})")
                 if found.rounding is not None and found.scale == 1:
                     self._absorbed.add(current.name)

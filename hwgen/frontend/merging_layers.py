@@ -61,7 +61,7 @@ def lower_concatenate(builder: Builder, node: Node, spec: ConcatenateSpec, signa
         return signals[0]
     ready = [builder.built(signal, where) for signal in signals]
     last = axis == rank - 1
-    if len({s.relu for s in ready}) > 1 or (not last and len({(s.pending, s.scale) for s in ready}) > 1):
+    if len({(s.relu, s.curve) for s in ready}) > 1 or (not last and len({(s.pending, s.scale) for s in ready}) > 1):
         ready = [Signal(builder.settled(signal, where), signal.shape) for signal in signals]
     bases = [s.base for s in ready if isinstance(s.base, Value)]
     shape = (*shapes[0][:axis], sum(shape[axis] for shape in shapes), *shapes[0][axis + 1 :])

@@ -35,6 +35,11 @@ def rearranged(builder: Builder, name: str, where: str, index: IntArray, signal:
     """Apply an index map (output shape, into the signal's codes in C order, -1 for zero) to a signal."""
     if index.shape == signal.shape and (index == positions(signal.shape)).all():
         return signal
+    if signal.curve is not None and (index < 0).any():
+        raise UnsupportedError(
+            f"{where}: puts zeros beside the values of the activation {signal.curve.name!r}, which are on no fixed-point "
+            f"grid; put a QActivation in between."
+        )
     ready = builder.built(signal, where)
     assert isinstance(ready.base, Value)
     pending = None

@@ -6,7 +6,8 @@ from typing import assert_never
 
 from hwgen.errors import UnsupportedError
 from hwgen.fixed import Overflow, Quantizer, Rounding
-from hwgen.frontend.activations import Threshold, UniformStep
+from hwgen.frontend.real_steps import UniformStep
+from hwgen.frontend.thresholds import Threshold
 
 _HALF = Fraction(1, 2)
 

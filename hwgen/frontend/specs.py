@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 from hwgen.fixed import Quantizer
+from hwgen.frontend.curves import Curve
 from hwgen.frontend.quantizer_types import QuantizerConfig
 from hwgen.ir import MergeOperation
 
 # Of a weight: what the file says, or the type that the user gives where the file leaves weights unquantized.
 WeightQuantizer = QuantizerConfig | Quantizer
-Activation = QuantizerConfig | str  # a quantizer, "linear", "relu" or "softmax"
+# A quantizer, another function of one number, "linear", "relu" or "softmax".
+Activation = QuantizerConfig | Curve | str
 
 
 @dataclass(frozen=True, slots=True)
