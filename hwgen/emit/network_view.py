@@ -11,7 +11,6 @@ from hwgen.emit.layers import (
     ConvView,
     DenseView,
     LayerView,
-    LookupView,
     Ports,
     RearrangeView,
     ScaledStepsView,

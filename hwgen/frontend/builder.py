@@ -15,7 +15,7 @@ from hwgen.frontend.channel_products import NEUTRAL, Factor, multiply_channels
 from hwgen.frontend.curves import Curve
 from hwgen.frontend.names import Names
 from hwgen.frontend.sums import WeightedSum, is_dyadic
-from hwgen.ir import Exactness, Input, Interval, Layer, Network, Relu, Value, check_network
+from hwgen.ir import Concatenate, Exactness, Input, Interval, Layer, Merge, Network, Relu, Value, check_network
 from hwgen.ir.ranges import input_interval, layer_interval
 
 
@@ -98,6 +98,13 @@ class Builder:
         intervals = [self.ranges[name] for name in layer.inputs]
         self.ranges[layer.output.name] = layer_interval(layer, sources, intervals)
         return layer.output
+
+    def add_narrowed(self, layer: Merge | Concatenate) -> Value:
+        """Add a layer with the narrowest output type that holds its interval, whatever type it states."""
+        sources = [self.values[name] for name in layer.inputs]
+        interval = layer_interval(layer, sources, [self.ranges[name] for name in layer.inputs])
+        kind = FixedType.holding(*interval.bounds, layer.output.type.fraction)
+        return self.add(replace(layer, output=replace(layer.output, type=kind)))
 
     def settled(self, signal: Signal, where: str) -> Value:
         """A value of the network whose codes are the signal's exact values.

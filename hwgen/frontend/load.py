@@ -9,6 +9,7 @@ from hwgen.fixed import FixedType, Quantizer, parse_quantizer
 from hwgen.frontend.files import read_keras_file
 from hwgen.frontend.given_types import GivenTypes, QuantizeLayers, read_given_types
 from hwgen.frontend.graph import Graph, read_graph
+from hwgen.frontend.heads import read_head
 from hwgen.frontend.layer_config import parse_layer
 from hwgen.frontend.lower import InputTypes, Lowering
 from hwgen.frontend.masks_file import find_masks, read_masks
@@ -25,6 +26,7 @@ def load_network(
     input_type: InputType = None,
     masks: str | Path | None = None,
     quantize: QuantizeLayers = None,
+    head: str = "logits",
 ) -> Network:
     """Read a trained model into an exact Network.
 
@@ -36,6 +38,8 @@ def load_network(
         masks: pruning masks that act after the quantizers; ``masks.npz`` beside the model is found by itself.
         quantize: by layer, what weights and bias are rounded to that the model leaves unquantized, such as
             ``{"output": "fixed<16,6,RND,SAT>"}``; ``"WEIGHTS:RESULT"`` rounds what the layer computes as well.
+        head: what the model's outputs are: ``logits`` leaves a final softmax or sigmoid out, ``argmax`` gives the index
+            of the largest, ``softmax=TYPE`` and ``sigmoid=TYPE`` give probabilities.
     Raises:
         ModelFileError: the file is no readable Keras model.
         UnsupportedError: a layer, quantizer or option is not computed exactly.
@@ -45,7 +49,7 @@ def load_network(
     types = _given_types(graph, quantize)
     specs = {node.name: parse_layer(node, types.get(node.name)) for node in graph.nodes}
     found = find_masks(Path(path), masks)
-    lowering = Lowering(graph, specs, _input_types(graph, input_type), read_masks(found, graph), types)
+    lowering = Lowering(graph, specs, _input_types(graph, input_type), read_masks(found, graph), types, read_head(head))
     lowering.builder.notes.extend([*graph.notes, *_masks_note(found)])
     return lowering.run()
 
@@ -136,6 +140,7 @@ def inspect_model(
     input_type: InputType = None,
     masks: str | Path | None = None,
     quantize: QuantizeLayers = None,
+    head: str = "logits",
 ) -> Inspection:
     """Read a model as far as possible and collect every refusal, instead of stopping at the first.
 
@@ -162,7 +167,7 @@ def inspect_model(
     except HwgenError as error:
         problem = str(error)
         types = {node.name: _ANY_TYPE for node in graph.nodes if node.class_name == "InputLayer"}
-    lowering = Lowering(graph, specs, types, kept, given)
+    lowering = Lowering(graph, specs, types, kept, given, read_head(head))
     lowering.builder.notes.extend([*graph.notes, *_masks_note(found)])
     for node in graph.nodes:
         if node.name in specs and all(source in lowering.signals for source in node.inputs):

@@ -13,6 +13,7 @@ from hwgen.frontend.curves import RELU, Curve
 from hwgen.frontend.depthwise_layers import lower_depthwise, lower_separable
 from hwgen.frontend.given_types import GivenTypes, given_quantizer
 from hwgen.frontend.graph import Graph, Node
+from hwgen.frontend.heads import Head, lower_head
 from hwgen.frontend.merging_layers import lower_concatenate, lower_merge
 from hwgen.frontend.moving_data import lower_max_pool, lower_reshape
 from hwgen.frontend.rearranging import lower_rearranging
@@ -61,14 +62,15 @@ class Lowering:
         input_types: InputTypes,
         masks: Masks,
         given_types: Mapping[str, GivenTypes],
+        head: Head,
     ) -> None:
         self.graph, self.specs, self.input_types, self.masks = graph, specs, input_types, masks
-        self.given_types = given_types
+        self.given_types, self.head = given_types, head
         self.builder = Builder(graph.name)
         self.signals: dict[str, Signal] = {}
         self._absorbed: set[str] = set()  # first quantizers that the network's input does already
         self._zeros: dict[str, Zeros] = {}  # of zero paddings that the convolution behind them makes
-        self._heads: set[str] = set()  # nodes whose softmax is left out
+        self._heads: set[str] = set()  # nodes that end in a softmax
 
     def run(self) -> Network:
         """Lower every node and check the result."""
@@ -80,7 +82,7 @@ class Lowering:
         """The network, once every node is lowered."""
         outputs: list[str] = []
         for name in self.graph.outputs:
-            value = self.builder.settled(self.signals[name], f"layer {name!r}, an output of the model")
+            value = lower_head(self.builder, self.head, name, self.signals[name], name in self._heads)
             if value.name in outputs:
                 raise UnsupportedError(f"layer {name!r}: the model outputs the same tensor twice.")
             outputs.append(value.name)
@@ -236,10 +238,6 @@ class Lowering:
                 return replace(signal, relu=True)
             case "softmax":
                 self._heads.add(node.name)
-                self.builder.notes.append(
-                    f"layer {node.name!r}: its softmax is left out: the outputs are logits, whose largest is the same "
-                    f"class."
-                )
                 return signal
             case str():
                 raise AssertionError(f"an activation {activation!r} that no layer parser returns")

@@ -13,7 +13,6 @@ from hwgen.frontend.quantized_tensor import is_power_of_two
 from hwgen.frontend.rearranging import positions, rearranged
 from hwgen.frontend.specs import ConcatenateSpec, MergeSpec
 from hwgen.ir import Concatenate, Exactness, Merge, MergeOperation, Value
-from hwgen.ir.ranges import layer_interval
 
 _Operand = tuple[Value, Fraction]  # and the positive factor that its values are still to be multiplied by
 
@@ -68,7 +67,7 @@ def lower_concatenate(builder: Builder, node: Node, spec: ConcatenateSpec, signa
     kind = FixedType(True, 64, max(base.type.fraction for base in bases))
     name = builder.names.unique(node.name)
     inputs = tuple(base.name for base in bases)
-    value = _narrowed(builder, Concatenate(name, inputs, Value(name, shape, kind), axis))
+    value = builder.add_narrowed(Concatenate(name, inputs, Value(name, shape, kind), axis))
     first = ready[0]
     if all(s.pending is None and s.scale == first.scale for s in ready):
         return replace(first, base=value, shape=shape)
@@ -102,15 +101,7 @@ def _merged(builder: Builder, name: str, operation: MergeOperation, values: list
     fraction = sum(fractions) if operation is MergeOperation.MULTIPLY else max(fractions)
     unique = builder.names.unique(name)
     output = Value(unique, values[0].shape, FixedType(True, 64, fraction))
-    return _narrowed(builder, Merge(unique, tuple(value.name for value in values), output, operation))
-
-
-def _narrowed(builder: Builder, layer: Merge | Concatenate) -> Value:
-    """Add a layer with the narrowest output type that holds its interval."""
-    sources = [builder.values[name] for name in layer.inputs]
-    interval = layer_interval(layer, sources, [builder.ranges[name] for name in layer.inputs])
-    kind = FixedType.holding(*interval.bounds, layer.output.type.fraction)
-    return builder.add(replace(layer, output=replace(layer.output, type=kind)))
+    return builder.add_narrowed(Merge(unique, tuple(value.name for value in values), output, operation))
 
 
 def _exactness(

@@ -217,7 +217,7 @@ class _Graph:
             layer = layers.RepeatVector(rng.randint(1, 3))
             return self.apply(layer, tensor, f"RepeatVector({layer.n})", tensor.clean)
         pair = lambda: (rng.randint(0, 1), rng.randint(0, 1))  # noqa: E731 - a draw
-        small = np.prod(tensor.shape) < 80
+        small = bool(np.prod(tensor.shape) < 80)
         choices = [layers.Permute(tuple(rng.sample(range(1, rank + 2), rank + 1)))]
         if rank == 1:
             choices += [layers.ZeroPadding1D(pair()), layers.Cropping1D(pair())]
