@@ -174,6 +174,7 @@ class LookupView(_Elementwise):
     form: Lookup
 
 
+@dataclass(frozen=True, slots=True)
 class MergeView(_Elementwise):
     """Several values, position by position.
 

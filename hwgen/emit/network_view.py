@@ -188,7 +188,7 @@ def network_view(network: Network, strategy: Strategy) -> NetworkView:
 def _tables(view: LayerView) -> tuple[Table, ...]:
     """Constant arrays of a layer."""
     match view:
-        case ScaledStepsView() | ComparatorsView():
+        case ScaledStepsView() | ComparatorsView() | LookupView():
             return view.form.tables
         case RearrangeView():
             return (view.index,) if view.moves else ()
