@@ -91,9 +91,7 @@ def lower_head(builder: Builder, head: Head, name: str, signal: Signal, softmax_
         case HeadKind.SIGMOID:
             assert head.type is not None
             if not sigmoid_ends:
-                raise UnsupportedError(
-                    f"{where}: --head sigmoid needs a model that ends in a sigmoid; this one does not."
-                )
+                raise UnsupportedError(f"{where}: --head sigmoid needs a sigmoid at the end, and there is none.")
             builder.notes.append(
                 f"layer {name!r}: its sigmoid is a table: the outputs are the sigmoid itself, rounded once to "
                 f"{head.type}."
@@ -104,9 +102,7 @@ def lower_head(builder: Builder, head: Head, name: str, signal: Signal, softmax_
         case HeadKind.SOFTMAX:
             assert head.type is not None
             if not softmax_ends:
-                raise UnsupportedError(
-                    f"{where}: --head softmax needs a model that ends in a softmax; this one does not."
-                )
+                raise UnsupportedError(f"{where}: --head softmax needs a softmax at the end, and there is none.")
             return softmax(builder, name, where, signal, head.type)
         case _:
             assert_never(head.kind)

@@ -37,8 +37,8 @@ def rearranged(builder: Builder, name: str, where: str, index: IntArray, signal:
         return signal
     if signal.curve is not None and (index < 0).any():
         raise UnsupportedError(
-            f"{where}: puts zeros beside the values of the activation {signal.curve.name!r}, which are on no fixed-point "
-            f"grid; put a QActivation in between."
+            f"{where}: puts zeros beside the values of the activation {signal.curve.name!r}, which are on no "
+            f"fixed-point grid; put a QActivation in between."
         )
     ready = builder.built(signal, where)
     assert isinstance(ready.base, Value)

@@ -3,9 +3,9 @@
 For the N values of a row: subtract the largest, take the exponential from a table, add up, take the reciprocal from a
 table, multiply, round. With p bits after the point of the exponentials and r of the reciprocal:
 
-- An exponential is off by at most e = 2**-(p + 1), the largest one, which is 1, not at all. Their sum is at least 1, and
-  off by at most (N - 1) * e. So the quotient is off by at most max(N - 1, (N + 1) / 2) * e: for the largest, by the sum's
-  share alone; for another, which is at most 1/2 of the whole, by its own e and half of the sum's share.
+- An exponential is off by at most e = 2**-(p + 1), the largest one, which is 1, not at all. Their sum is at least 1,
+  and off by at most (N - 1) * e. So the quotient is off by at most max(N - 1, (N + 1) / 2) * e: for the largest, by the
+  sum's share alone; for another, which is at most 1/2 of the whole, by its own e and half of the sum's share.
 - The reciprocal is off by at most 2**-(r + 1), and what is multiplied by it is at most 1.
 
 p and r are chosen so that both together are at most half a step of the result.
@@ -57,12 +57,11 @@ def softmax(builder: Builder, name: str, where: str, signal: Signal, quantizer: 
     unique = builder.names.unique(f"{name}_probabilities")
     output = Value(unique, share.shape, quantizer.type)
     rounded = builder.add(Requantize(unique, share.name, output, quantizer.rounding, quantizer.overflow))
-    error = worst_error(classes, bits, reciprocal_bits) + _rounding_error(quantizer)
-    steps = error / quantizer.type.lsb
+    steps = result_error(classes, bits, reciprocal_bits, quantizer) / quantizer.type.lsb
     builder.notes.append(
-        f"layer {name!r}: its softmax is a table of exponentials with {bits} bits after the point, a sum, and a table of "
-        f"reciprocals with {reciprocal_bits}; the outputs are at most {float(steps):.2f} steps of {quantizer.type} from the "
-        f"real softmax of the logits."
+        f"layer {name!r}: its softmax is a table of exponentials with {bits} bits after the point, a sum, and a table "
+        f"of reciprocals with {reciprocal_bits}; the outputs are at most {float(steps):.2f} steps of {quantizer.type} "
+        f"from the real softmax of the logits."
     )
     builder.exactness.append(Exactness(name, False, 0, "its softmax is rounded to the type that was asked for"))
     return _reshaped(builder, f"{name}_softmax", rounded, logits.shape)
@@ -70,20 +69,24 @@ def softmax(builder: Builder, name: str, where: str, signal: Signal, quantizer: 
 
 def worst_error(classes: int, bits: int, reciprocal_bits: int) -> Fraction:
     """How far a product is from the real softmax, before it is rounded."""
-    of_exponentials = max(Fraction(classes - 1), Fraction(classes + 1, 2)) / 2 ** (bits + 1)
+    of_exponentials = max(Fraction(classes - 1), Fraction(classes + 1, 2)) * Fraction(1, 2 ** (bits + 1))
     return of_exponentials + Fraction(1, 2 ** (reciprocal_bits + 1))
 
 
-def _rounding_error(quantizer: Quantizer) -> Fraction:
+def result_error(classes: int, bits: int, reciprocal_bits: int, quantizer: Quantizer) -> Fraction:
+    """How far a result is from the real softmax."""
+    lsb = quantizer.type.lsb
     truncates = quantizer.rounding in (Rounding.TRN, Rounding.TRN_ZERO)
-    return quantizer.type.lsb if truncates else quantizer.type.lsb / 2
+    error = worst_error(classes, bits, reciprocal_bits) + (lsb if truncates else lsb / 2)
+    # A type that ends just below 1 is a step off there.
+    return error if quantizer.type.max_value >= 1 else max(error, lsb)
 
 
 def _table_bits(classes: int, quantizer: Quantizer, where: str) -> tuple[int, int]:
     """Bits after the point of the exponentials and of the reciprocal."""
     kind = quantizer.type
-    if kind.max_value + kind.lsb < 1 or (kind.max_value < 1 and quantizer.overflow is not Overflow.SAT
-                                         and quantizer.overflow is not Overflow.SAT_SYM):  # fmt: skip
+    saturates = quantizer.overflow in (Overflow.SAT, Overflow.SAT_SYM)
+    if kind.max_value + (kind.lsb if saturates else 0) < 1:
         raise UnsupportedError(
             f"{where}: a softmax is at most 1, and {quantizer} neither holds it nor saturates just below it; use for "
             f"example 'ufixed<8,0,RND,SAT>' or 'fixed<9,1,RND,SAT>'."
