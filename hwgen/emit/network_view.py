@@ -11,6 +11,7 @@ from hwgen.emit.layers import (
     ConvView,
     DenseView,
     LayerView,
+    LookupView,
     Ports,
     RearrangeView,
     ScaledStepsView,
