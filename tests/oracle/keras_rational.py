@@ -23,7 +23,7 @@ from oracle.quantizer_rational import (
     has_automatic_scale,
 )
 from oracle.rational_layers import average, depthwise, merged, moved, transposed
-from oracle.surd import maximum, surd
+from oracle.surd import Number, floor, linear, maximum, surd
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,8 +293,8 @@ def _folded(layer: Any, name: str = "") -> tuple[Exact, Exact]:
     for channel, (g, b, m, v) in enumerate(zip(gamma, beta, mean, variance, strict=True)):
         folded_bias[channel] = surd(b, g * (given[channel] - m), v)
         folded_kernel[..., channel] = each(lambda w, g=g, v=v: surd(Fraction(0), g * w, v), kernel[..., channel])
-    in_float32 = [tensor.numpy() for tensor in layer.get_folded_weights()]
     quantizer = getattr(layer, f"{name or 'kernel'}_quantizer_internal")
+    in_float32 = [tensor.numpy() for tensor in layer.get_folded_weights()]
     return (
         _quantize_folded(quantizer, folded_kernel.reshape(stored.shape), in_float32[0]),
         _quantize_folded(layer.bias_quantizer_internal, folded_bias, in_float32[1]),
@@ -305,9 +305,19 @@ def _quantize_folded(quantizer: Any, exact: Exact, in_float32: np.ndarray) -> Ex
     if quantizer is None:
         raise NotExactError("a folded parameter without a quantizer is irrational")
     if has_automatic_scale(quantizer):
-        # The scale is float32's, so the tensor that it is taken from is float32's too.
-        return exact_parameter(quantizer, in_float32)
+        # The scale is float32's, so the tensor that it is taken from is float32's too; each number rounded once, which
+        # TensorFlow's reciprocal square root and two products do up to a few units of the last place.
+        once = each(_nearest_float32, exact).astype(np.float32)
+        assert np.abs(once - in_float32).max(initial=0.0) <= 2.0**-20 * np.abs(once).max(initial=0.0), "folds differ"
+        return exact_parameter(quantizer, once)
     return each(exact_activation(quantizer), exact)
+
+
+def _nearest_float32(number: Number) -> float:
+    if isinstance(number, Fraction):
+        return float(np.float32(float(number)))
+    scale = 2**60
+    return float(np.float32(floor(linear(number, Fraction(scale))) / scale))
 
 
 def keras_outputs(model: Any, inputs: np.ndarray | list[np.ndarray]) -> np.ndarray | list[np.ndarray]:
