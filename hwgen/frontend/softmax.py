@@ -11,6 +11,8 @@ table, multiply, round. With p bits after the point of the exponentials and r of
 p and r are chosen so that both together are at most half a step of the result.
 """
 
+from bisect import bisect_right
+from decimal import ROUND_CEILING, Context, Decimal
 from fractions import Fraction
 from math import prod
 
@@ -18,10 +20,7 @@ import numpy as np
 
 from hwgen.errors import UnsupportedError
 from hwgen.fixed import FixedType, IntArray, Overflow, Quantizer, Rounding
-from hwgen.frontend.affine import Affine, integer_steps
 from hwgen.frontend.builder import Builder, Signal
-from hwgen.frontend.curves import KERAS_CURVES
-from hwgen.frontend.real_steps import UniformStep, composed
 from hwgen.frontend.sums import matrix_interval, weight_tensor
 from hwgen.ir import (
     Conv,
@@ -50,7 +49,7 @@ def softmax(builder: Builder, name: str, where: str, signal: Signal, quantizer: 
     bits, reciprocal_bits = _table_bits(classes, quantizer, where)
     rows = _reshaped(builder, f"{name}_rows", logits, (prod(logits.shape[:-1]), classes))
     below = _below_largest(builder, name, rows)
-    exponential = _exponential(builder, f"{name}_exp", where, below, below.type.lsb * factor, bits)
+    exponential = _exponential(builder, f"{name}_exp", below, below.type.lsb * factor, bits)
     total = _sum(builder, f"{name}_sum", exponential)
     reciprocal = _reciprocal(builder, f"{name}_reciprocal", total, classes, bits, reciprocal_bits)
     share = _product(builder, f"{name}_product", exponential, _repeated(builder, f"{name}_of_sum", reciprocal, classes))
@@ -134,20 +133,42 @@ def _repeated(builder: Builder, name: str, value: Value, times: int) -> Value:
     return builder.add(Rearrange(unique, value.name, Value(unique, index.shape, value.type), index))
 
 
-def _exponential(builder: Builder, name: str, where: str, value: Value, lsb: Fraction, bits: int) -> Value:
+def _exponential(builder: Builder, name: str, value: Value, lsb: Fraction, bits: int) -> Value:
     """exp of each number, rounded once; positive ones, which do not occur, are taken as zero."""
     kind = FixedType(False, bits + 1, bits)
-    step = composed(UniformStep(kind.lsb, 0, 1 << bits), KERAS_CURVES["exponential"])
     low = builder.ranges[value.name].bounds[0]
-    thresholds, levels = integer_steps([Affine.linear(lsb)], step, [min(low, 0)], [0], where)
+    begins = [_reaching(level, bits, lsb) for level in range(1, (1 << bits) + 1)]
+    unreached = bisect_right(begins, low)  # levels that even the lowest code has passed
+    thresholds = np.array([begins[unreached:]], dtype=np.int64)
+    levels = np.array([range(unreached, (1 << bits) + 1)], dtype=np.int64)
     thresholds, levels = _without_repetition(thresholds, levels)
     unique = builder.names.unique(name)
     output = Value(unique, value.shape, kind)
     return builder.add(StepFunction(unique, value.name, output, thresholds, levels, "exponential"))
 
 
+def _reaching(level: int, bits: int, lsb: Fraction) -> int:
+    """The smallest code whose exponential is at least ``(level - 1/2) / 2**bits``.
+
+    It is the ceiling of a logarithm in steps of the code. That is irrational, so some number of digits decides.
+    """
+    digits = 40
+    while True:
+        context = Context(prec=digits)
+        edge = context.divide(Decimal(2 * level - 1), Decimal(1 << (bits + 1)))
+        steps = context.divide(context.multiply(context.ln(edge), Decimal(lsb.denominator)), Decimal(lsb.numerator))
+        unsure = Decimal(10) ** (steps.adjusted() + 3 - digits)  # many times what four operations round
+        ends = context.subtract(steps, unsure), context.add(steps, unsure)
+        low, high = (int(end.to_integral_value(ROUND_CEILING, context)) for end in ends)
+        if low == high:
+            return low
+        digits *= 2
+
+
 def _without_repetition(thresholds: IntArray, levels: IntArray) -> tuple[IntArray, IntArray]:
     """Steps of more than one level as one step."""
+    if not thresholds.size:
+        return thresholds, levels
     last = np.append(thresholds[0, 1:] != thresholds[0, :-1], True)
     return thresholds[:, last], np.concatenate([levels[:, :1], levels[:, 1:][:, last]], axis=1)
 

@@ -52,6 +52,7 @@ def probabilities(logits: NDArray[np.float64]) -> list[list[Decimal]]:
 @pytest.mark.parametrize(
     ("classes", "kind"),
     [
+        (1, "ufixed<4,1,RND,SAT>"),
         (2, "ufixed<8,0,RND,SAT>"),
         (3, "fixed<6,2,TRN,SAT>"),
         (5, "fixed<9,1,RND_CONV,SAT>"),
