@@ -6,7 +6,6 @@ The result is the same for all three: the architecture, and the weights of each 
 
 import io
 import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from hwgen.errors import ModelFileError
 from hwgen.frontend.architecture import Architecture, read_architecture
 from hwgen.frontend.damage import reading
 from hwgen.frontend.hdf5 import HDF5_MAGIC, attribute, open_hdf5
-from hwgen.frontend.stored_weights import Weights, read_weights
+from hwgen.frontend.stored_weights import WeightsByPath, read_weights
+from hwgen.frontend.zips import unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,12 @@ class KerasFile:
     Attributes:
         path: for messages.
         architecture: layers and connections.
-        weights: layer name to (short weight name to float32 array).
+        weights: a layer's path (the models that it is in, and its own name) to (short weight name to float32 array).
     """
 
     path: Path
     architecture: Architecture
-    weights: Mapping[str, Weights]
+    weights: WeightsByPath
 
 
 def read_keras_file(path: Path, weights: Path | None = None) -> KerasFile:
@@ -109,7 +109,10 @@ def _read_hdf5(path: Path, content: bytes) -> KerasFile:
 
 def _read_zip(path: Path, content: bytes) -> KerasFile:
     with reading(f"{path}: the .keras zip"), zipfile.ZipFile(io.BytesIO(content)) as archive:
-        parts = {name: archive.read(name) for name in ("config.json", "model.weights.h5") if name in archive.namelist()}
+        held = set(archive.namelist())
+        parts = {
+            name: unpacked(archive, name, len(content)) for name in ("config.json", "model.weights.h5") if name in held
+        }
     for name in ("config.json", "model.weights.h5"):
         if name not in parts:
             raise ModelFileError(f"{path}: a zip without {name!r}: no Keras model.")

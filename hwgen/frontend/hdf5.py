@@ -25,6 +25,7 @@ def open_hdf5(path: Path, content: bytes) -> Iterator[h5py.File]:
     with reading(f"{path}: the HDF5 data"):
         _refuse_damaged_heaps(content)
         file = h5py.File(io.BytesIO(content), "r")
+        _refuse_links_to_files(file)
     try:
         yield file
     finally:
@@ -66,6 +67,56 @@ def _refuse_damaged_heaps(content: bytes) -> None:
                 raise ValueError(f"a string at byte {reference - 4} claims {length} bytes")
             reference = content.find(address, reference + 1, -4)
         start = content.find(_HEAP, start + 1)
+
+
+def _refuse_links_to_files(file: h5py.File) -> None:
+    """A link to another file would have libhdf5 open whatever path stands there.
+
+    Raises:
+        ValueError: there is one.
+    """
+
+    def visit(name: bytes, info: Any) -> str | None:
+        return name.decode(errors="replace") if info.type == h5py.h5l.TYPE_EXTERNAL else None
+
+    found = file.id.links.visit(visit, info=True)
+    if found is not None:
+        raise ValueError(f"{found[:80]!r} is a link to another file")
+
+
+_FILTERS = {h5py.h5z.FILTER_DEFLATE: 1032, h5py.h5z.FILTER_SHUFFLE: 1, h5py.h5z.FILTER_FLETCHER32: 1}  # growth at most
+_LARGEST_CHUNK = 1 << 28
+
+
+def refuse_unusual_storage(dataset: h5py.Dataset, size: int) -> None:
+    """Look how an array is stored before libhdf5 makes room for it, or looks for it in other files.
+
+    Args:
+        size: of the file in bytes.
+    Raises:
+        ValueError: it is in other files, or packed in a way that Keras has no part in, or a part of it would unpack to
+            more than memory.
+    """
+    properties = dataset.id.get_create_plist()
+    if dataset.external or dataset.is_virtual:
+        raise ValueError("its values are in other files")
+    if dataset.chunks is None:
+        return
+    if prod(dataset.chunks) * dataset.dtype.itemsize > _LARGEST_CHUNK:
+        raise ValueError(f"it is stored in pieces of {dataset.chunks}")
+    growth = 1
+    for number in range(properties.get_nfilters()):
+        code = properties.get_filter(number)[0]
+        if code not in _FILTERS:
+            raise ValueError(f"it is packed by filter {code}; save it without compression")
+        growth *= _FILTERS[code]
+
+    def visit(chunk: Any) -> str | None:
+        return f"a piece of {chunk.size} bytes is packed" if chunk.size * growth > 4 * _LARGEST_CHUNK else None
+
+    large = dataset.id.chunk_iter(visit) if growth > 1 and size * growth > 4 * _LARGEST_CHUNK else None
+    if large is not None:
+        raise ValueError(f"{large}; save it without compression")
 
 
 def attribute(item: Any, key: str, size: int) -> Any:
