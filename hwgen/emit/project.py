@@ -6,13 +6,16 @@ from importlib.metadata import version
 from math import isfinite
 
 from hwgen.emit.ap_types import ap_types_files
+from hwgen.emit.certificate import CERTIFICATE_FILE, ChannelForm, certificate
 from hwgen.emit.files import PROJECT_FILE, FileSet
+from hwgen.emit.layers import StepView
 from hwgen.emit.network_view import NetworkView, network_view
 from hwgen.emit.render import render, static_text
+from hwgen.emit.steps import channel_steps
 from hwgen.emit.strategy import Strategy
 from hwgen.emit.vectors import Vectors, vector_files
 from hwgen.errors import InputError
-from hwgen.ir import Network, check_network, network_to_json
+from hwgen.ir import Network, StepFunction, check_network, network_to_json, value_ranges
 
 FORMAT = 1
 NETWORK_FILE = "network.json"
@@ -63,6 +66,9 @@ def hls_project(
         "README.md": render("README.md.jinja", net=view, strategy=strategy.value),
         NETWORK_FILE: network_to_json(network) + "\n",
     }
+    steps = _step_forms(network, view)
+    if steps:
+        files[CERTIFICATE_FILE] = certificate(network, steps)
     if vectors is not None:
         files |= vector_files(network, vectors)
     document = {
@@ -81,6 +87,19 @@ def hls_project(
     }
     files[PROJECT_FILE] = json.dumps(document, indent=2) + "\n"
     return FileSet(files)
+
+
+def _step_forms(network: Network, view: NetworkView) -> list[tuple[StepFunction, list[ChannelForm]]]:
+    """The forms that the sources hold."""
+    ranges = value_ranges(network)
+    written = {layer.name: layer.form for layer in view.layers if isinstance(layer, StepView)}
+    found = []
+    for layer in network.layers:
+        if isinstance(layer, StepFunction):
+            channels = channel_steps(layer, ranges[layer.input])
+            forms = zip(channels, written[layer.name].forms, strict=True)
+            found.append((layer, [ChannelForm(row, s.low, s.high, form) for row, (s, form) in enumerate(forms)]))
+    return found
 
 
 def check_part_and_clock(part: str, clock_ns: float) -> None:

@@ -11,6 +11,7 @@ from fractions import Fraction
 from hwgen.errors import UnsupportedError
 from hwgen.fixed import FixedType, Quantizer
 from hwgen.frontend.affine import Affine
+from hwgen.frontend.curves import Curve
 from hwgen.frontend.names import Names
 from hwgen.frontend.sums import WeightedSum
 from hwgen.ir import Exactness, Input, Interval, Layer, Network, Relu, Value, check_network
@@ -26,6 +27,7 @@ class Signal:
         shape: of the Keras tensor, without the batch axis.
         pending: what is computed from the base's exact real value, one function a channel; None: nothing.
         relu: whether a plain relu comes after that.
+        curve: an activation function that comes after the relu; only a quantizer can follow it.
         scale: what the base's real value is multiplied by first, positive; 1 unless an activation's scale is no power
             of two.
     """
@@ -35,10 +37,11 @@ class Signal:
     pending: tuple[Affine, ...] | None = None
     relu: bool = False
     scale: Fraction = Fraction(1)
+    curve: Curve | None = None
 
     @property
     def plain(self) -> bool:
-        """Whether the base's codes mean the signal's values, but for a relu."""
+        """Whether the base's codes mean the signal's values, but for a relu and an activation function."""
         settled = isinstance(self.base, Value) or self.base.plain
         return self.pending is None and self.scale == 1 and settled
 
@@ -97,6 +100,11 @@ class Builder:
         Raises:
             UnsupportedError: no fixed-point grid holds them.
         """
+        if signal.curve is not None:
+            raise UnsupportedError(
+                f"{where}: reads the values of the activation {signal.curve.name!r}, which are on no fixed-point grid; "
+                f"put a QActivation with a quantizer, such as quantized_bits(bits, integer), directly after it."
+            )
         if signal.pending is not None or signal.scale != 1:
             raise UnsupportedError(
                 f"{where}: reads values that are on no fixed-point grid (a batch norm or a scale that is no power of "
@@ -121,8 +129,14 @@ class Builder:
         """The signal over a built value, with functions that keep order, so that a maximum may be taken before them.
 
         Raises:
-            UnsupportedError: a function of a value that other layers read too would have to be turned around.
+            UnsupportedError: a function of a value that other layers read too would have to be turned around, or one
+                that does not keep order.
         """
+        if signal.curve is not None and not signal.curve.ascending:
+            raise UnsupportedError(
+                f"{where}: takes a maximum after the activation {signal.curve.name!r}, which does not keep order; "
+                f"put a QActivation in between."
+            )
         base = signal.base
         if isinstance(base, Value):
             if signal.pending is not None and any(f.slope < 0 for f in signal.pending):

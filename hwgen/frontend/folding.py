@@ -7,19 +7,20 @@ import numpy as np
 
 from hwgen.errors import UnsupportedError
 from hwgen.fixed import IntArray
-from hwgen.frontend.activations import Threshold
-from hwgen.frontend.affine import Affine, rational_root, root_estimate
+from hwgen.frontend.activations import bits_quantizer
+from hwgen.frontend.affine import Affine
 from hwgen.frontend.graph import Node
 from hwgen.frontend.parameters import (
-    bits_quantizer,
     parameter_values,
     quantize_parameter,
     scaled_parameter,
     trainable,
 )
+from hwgen.frontend.points import rational_root, root_estimate
 from hwgen.frontend.quantized_tensor import Float32, QuantizedTensor
 from hwgen.frontend.quantizer_types import QuantizedBits, QuantizerConfig
 from hwgen.frontend.specs import BatchNormSpec, ConvSpec
+from hwgen.frontend.thresholds import Threshold
 
 # gamma, beta, mean, variance + epsilon
 Parameters = tuple[Fraction, Fraction, Fraction, Fraction]

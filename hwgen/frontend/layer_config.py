@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from hwgen.errors import UnsupportedError
+from hwgen.frontend.curves import bounded_relu, elu, float32, leaky_relu
 from hwgen.frontend.graph import Node
 from hwgen.frontend.layer_options import LayerOptions, is_whole
+from hwgen.frontend.options import is_number
 from hwgen.frontend.quantizer_types import QuantizerConfig
 from hwgen.frontend.specs import (
     ActivationSpec,
@@ -143,10 +145,43 @@ def _activation(options: LayerOptions) -> ActivationSpec:
 
 
 def _relu(options: LayerOptions) -> ActivationSpec:
-    options.only("max_value", None)
-    options.only("negative_slope", 0, None)
-    options.only("threshold", 0, None)
-    return ActivationSpec("relu")
+    highest = _number(options, "max_value", None)
+    slope, threshold = _number(options, "negative_slope", 0.0) or 0.0, _number(options, "threshold", 0.0) or 0.0
+    if min(slope, threshold, highest or 0.0) < 0:
+        raise options.refuse(
+            f"max_value={highest}, negative_slope={slope:g} and threshold={threshold:g} must not be negative."
+        )
+    if highest is None and not slope and not threshold:
+        return ActivationSpec("relu")
+    bound = None if highest is None else float32(highest)
+    return ActivationSpec(bounded_relu("ReLU", float32(slope), float32(threshold), bound))
+
+
+def _number(options: LayerOptions, key: str, default: float | None) -> float | None:
+    """A number, which Keras 2 sometimes writes as an array."""
+    value = options.take(key, default)
+    if isinstance(value, dict):
+        value = value.get("value", value)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not is_number(value):
+        raise options.refuse(f"{key} must be a number within float32, got {value!r}.")
+    return float(value)
+
+
+def _leaky_relu(options: LayerOptions) -> ActivationSpec:
+    slope = _number(options, "alpha", None)  # Keras 2's name
+    slope = _number(options, "negative_slope", 0.3) if slope is None else slope
+    if slope is None or slope < 0:
+        raise options.refuse(f"negative_slope={slope} must not be negative.")
+    return ActivationSpec(leaky_relu("LeakyReLU", float32(slope)))
+
+
+def _elu(options: LayerOptions) -> ActivationSpec:
+    alpha = _number(options, "alpha", 1.0)
+    if alpha is None or alpha <= 0:
+        raise options.refuse(f"alpha={alpha} must be positive.")
+    return ActivationSpec(elu("ELU", float32(alpha)))
 
 
 def _softmax(options: LayerOptions) -> ActivationSpec:
@@ -192,6 +227,8 @@ _PARSERS: Mapping[str, Callable[[LayerOptions], Spec]] = {
     "QActivation": _activation,
     "Activation": _activation,
     "ReLU": _relu,
+    "LeakyReLU": _leaky_relu,
+    "ELU": _elu,
     "Softmax": _softmax,
     "MaxPooling1D": _max_pool(1),
     "MaxPooling2D": _max_pool(2),

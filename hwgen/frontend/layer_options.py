@@ -3,6 +3,7 @@
 from math import prod
 from typing import Any
 
+from hwgen.frontend.curves import KERAS_2_HARD_SIGMOID, KERAS_3_HARD_SIGMOID, KERAS_CURVES, QKERAS_CURVES, Curve
 from hwgen.frontend.graph import Node
 from hwgen.frontend.options import Options
 from hwgen.frontend.quantizer_config import parse_quantizer_config
@@ -86,11 +87,28 @@ class LayerOptions(Options):
         if config is None:
             return "linear"
         if isinstance(config, str) and config not in ("linear", "relu", "softmax"):
-            raise self.refuse(
-                f"activation {config!r} has no exact fixed-point form in hwgen; "
-                f"use a quantizer such as quantized_relu(bits, integer), or linear, relu, or softmax at the end."
-            )
+            return self._curve(config)
         return config
+
+    def _curve(self, name: str) -> Curve:
+        """An activation function by its name: a layer of QKeras looks among QKeras's own first."""
+        if self.node.class_name.startswith("Q") and name in QKERAS_CURVES:
+            return QKERAS_CURVES[name]
+        if name == "hard_sigmoid":
+            if self.node.keras_major is None:
+                raise self.refuse(
+                    "activation 'hard_sigmoid' is one function in Keras 2 and another in Keras 3, and the file does "
+                    "not say which of them wrote it; save it as .h5 or .keras."
+                )
+            return KERAS_2_HARD_SIGMOID if self.node.keras_major < 3 else KERAS_3_HARD_SIGMOID
+        if name in KERAS_CURVES:
+            return KERAS_CURVES[name]
+        known = ", ".join(sorted({*KERAS_CURVES, *QKERAS_CURVES}))
+        raise self.refuse(
+            f"activation {name!r} has no exact fixed-point form in hwgen; "
+            f"use a quantizer such as quantized_relu(bits, integer), or linear, relu, softmax at the end, or one of "
+            f"these before a quantizer: {known}."
+        )
 
 
 def is_whole(value: Any) -> bool:

@@ -7,9 +7,10 @@ from hwgen.errors import InputError, UnsupportedError
 from hwgen.fixed import FixedType, Quantizer
 from hwgen.frontend.activations import activation_quantizer
 from hwgen.frontend.builder import Builder, Signal
+from hwgen.frontend.curves import RELU, Curve
 from hwgen.frontend.graph import Graph, Node
 from hwgen.frontend.moving_data import lower_max_pool, lower_reshape
-from hwgen.frontend.scalar_functions import lower_batch_norm, quantize_signal
+from hwgen.frontend.scalar_functions import activate, lower_batch_norm, quantize_signal
 from hwgen.frontend.specs import (
     Activation,
     ActivationSpec,
@@ -123,6 +124,10 @@ class Lowering:
         match activation:
             case "linear":
                 return signal
+            case Curve():
+                return activate(signal, activation, f"layer {node.name!r} ({node.class_name})")
+            case "relu" if signal.curve is not None:
+                return activate(signal, RELU, f"layer {node.name!r} ({node.class_name})")
             case "relu":
                 return Signal(signal.base, signal.shape, signal.pending, True, signal.scale)
             case "softmax":
@@ -156,7 +161,7 @@ class Lowering:
         while len(users := self.graph.consumers[current.name]) == 1 and current.name not in self.graph.outputs:
             current = self.graph.node(users[0])
             spec = self.specs.get(current.name)
-            if isinstance(spec, ActivationSpec) and not isinstance(spec.activation, str):
+            if isinstance(spec, ActivationSpec) and not isinstance(spec.activation, str | Curve):
                 found = activation_quantizer(spec.activation, f"layer {current.name!r} ({current.class_name})")
                 if found.rounding is not None and found.scale == 1:
                     self._absorbed.add(current.name)

@@ -7,7 +7,7 @@ from typing import Any
 from hwgen.errors import UnsupportedError
 from hwgen.frontend.architecture import Config, class_of
 
-# Positional parameters of qkeras 0.9.0, in order.
+# Positional parameters of qkeras 0.9.0, in order; quantized_linear's of qkeras-v3, which alone has it.
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "quantized_bits": (
         *("bits", "integer", "symmetric", "keep_negative", "alpha", "use_stochastic_rounding", "scale_axis"),
@@ -17,6 +17,19 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
         *("bits", "integer", "use_sigmoid", "negative_slope", "use_stochastic_rounding", "relu_upper_bound"),
         *("is_quantized_clip", "qnoise_factor", "var_name", "use_ste", "use_variables"),
     ),
+    "quantized_linear": (
+        *("bits", "integer", "symmetric", "keep_negative", "alpha", "use_stochastic_rounding", "scale_axis"),
+        *("qnoise_factor", "var_name", "use_variables"),
+    ),
+    "quantized_hswish": (
+        *("bits", "integer", "symmetric", "alpha", "use_stochastic_rounding", "scale_axis", "qnoise_factor"),
+        *("var_name", "use_ste", "use_variables", "relu_shift", "relu_upper_bound"),
+    ),
+    "quantized_tanh": ("bits", "use_stochastic_rounding", "symmetric", "use_real_tanh"),
+    "quantized_sigmoid": ("bits", "symmetric", "use_real_sigmoid", "use_stochastic_rounding"),
+    "quantized_ulaw": ("bits", "integer", "symmetric", "u"),
+    "stochastic_ternary": ("alpha", "threshold", "temperature", "use_real_sigmoid", "number_of_unrolls"),
+    "stochastic_binary": ("alpha", "temperature", "use_real_sigmoid"),
     "ternary": ("alpha", "threshold", "use_stochastic_rounding", "number_of_unrolls"),
     "binary": ("use_01", "alpha", "use_stochastic_rounding"),
     "quantized_po2": (
@@ -28,6 +41,9 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
         *("qnoise_factor", "var_name", "use_ste", "use_variables"),
     ),
 }
+
+# Functions of qkeras that are no classes.
+QKERAS_FUNCTIONS = ("hard_sigmoid", "smooth_sigmoid", "hard_tanh", "smooth_tanh")
 
 # Keras's own functions, which its files name by a plain string or as a function of their module.
 _FUNCTION_MODULES = ("keras", "tf_keras", "tensorflow")
@@ -53,7 +69,9 @@ def _from_dictionary(identifier: Config, where: str) -> tuple[str, Mapping[str, 
     name, config = str(identifier.get("class_name", "")), identifier.get("config")
     if name == "function":
         module = str(identifier.get("module")).partition(".")[0]
-        if isinstance(config, str) and module in _FUNCTION_MODULES:
+        if isinstance(config, str) and (
+            module in _FUNCTION_MODULES or (module == "qkeras" and config in QKERAS_FUNCTIONS)
+        ):
             return config, {}
         function = config if isinstance(config, str) else identifier.get("registered_name")
         raise UnsupportedError(

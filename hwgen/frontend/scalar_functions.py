@@ -6,8 +6,10 @@ from hwgen.errors import UnsupportedError
 from hwgen.frontend.activations import ActivationQuantizer
 from hwgen.frontend.affine import Affine, integer_steps
 from hwgen.frontend.builder import Builder, Signal
+from hwgen.frontend.curves import Curve
 from hwgen.frontend.folding import batch_norm_parameters
 from hwgen.frontend.graph import Node
+from hwgen.frontend.real_steps import composed
 from hwgen.frontend.specs import BatchNormSpec
 from hwgen.frontend.sums import WeightedSum
 from hwgen.ir import Exactness, Requantize, StepFunction, Value
@@ -19,7 +21,7 @@ def lower_batch_norm(builder: Builder, node: Node, spec: BatchNormSpec, signal: 
     if spec.axis not in (-1, len(signal.shape)):
         raise UnsupportedError(f"{where}: axis={spec.axis} is not the last axis.")
     parameters, remarks = batch_norm_parameters(node, spec, signal.shape[-1])
-    if signal.relu:
+    if signal.relu or signal.curve is not None:
         value, scale = builder.operand(signal, where)
         signal = Signal(value, signal.shape, scale=scale)
     before = signal.functions()
@@ -33,7 +35,7 @@ def lower_batch_norm(builder: Builder, node: Node, spec: BatchNormSpec, signal: 
 
 def quantize_signal(builder: Builder, name: str, where: str, signal: Signal, target: ActivationQuantizer) -> Signal:
     """Everything since the last value, and the quantizer, as one layer."""
-    if signal.plain and target.rounding is not None:
+    if signal.plain and signal.curve is None and target.rounding is not None:
         # Saturating at zero from below is the relu already.
         redundant = target.rounding.low == 0
         value = builder.settled(replace(signal, relu=signal.relu and not redundant), where)
@@ -41,24 +43,51 @@ def quantize_signal(builder: Builder, name: str, where: str, signal: Signal, tar
         output = Value(unique, value.shape, target.type)
         quantizer = target.rounding
         result = builder.add(Requantize(unique, value.name, output, quantizer.rounding, quantizer.overflow))
-        _note_rounding(builder, name, value, target)
+        if target.float32_rounds is not None:
+            builder.exactness.append(Exactness(name, False, 0, target.float32_rounds))
+        else:
+            _note_rounding(builder, name, value, target)
         return Signal(result, signal.shape)
     if signal.plain:
-        value = builder.settled(replace(signal, relu=False), where)
+        value = builder.settled(replace(signal, relu=False, curve=None), where)
         functions = [Affine.linear(value.type.lsb)] * signal.shape[-1]
     elif isinstance(signal.base, WeightedSum):
         value, functions = signal.base.emit_raw(list(signal.functions()))
     else:
         value, functions = signal.base, [f.scaled_input(signal.base.type.lsb) for f in signal.functions()]
-    step = target.step.after_relu() if signal.relu else target.step
+    step = target.step if signal.curve is None else composed(target.step, signal.curve)
+    step = step.after_relu() if signal.relu else step
     interval = builder.ranges[value.name]
     thresholds, levels = integer_steps(functions, step, interval.low.tolist(), interval.high.tolist(), where)
     unique = builder.names.unique(name)
     output = Value(unique, value.shape, target.type)
-    result = builder.add(StepFunction(unique, value.name, output, thresholds, levels, target.name))
-    if signal.plain:
+    result = builder.add(StepFunction(unique, value.name, output, thresholds, levels, _origin(signal, target)))
+    if target.float32_rounds is not None:
+        builder.exactness.append(Exactness(name, False, 0, target.float32_rounds))
+    elif signal.curve is not None and signal.curve.float32_rounds:
+        builder.exactness.append(Exactness(name, False, 0, f"float32 rounds {signal.curve.name}"))
+    elif signal.plain:
         _note_rounding(builder, name, value, target)
     return Signal(result, signal.shape, scale=target.scale)
+
+
+def _origin(signal: Signal, target: ActivationQuantizer) -> str:
+    """What a step function computes, for people."""
+    return target.name if signal.curve is None else f"{signal.curve.name}, {target.name}"
+
+
+def activate(signal: Signal, curve: Curve, where: str) -> Signal:
+    """An activation function is pending until a quantizer comes.
+
+    Raises:
+        UnsupportedError: it follows another one.
+    """
+    if signal.curve is not None:
+        raise UnsupportedError(
+            f"{where}: the activation {curve.name!r} follows another one, {signal.curve.name!r}; put a QActivation in "
+            f"between."
+        )
+    return replace(signal, curve=curve)
 
 
 def _note_rounding(builder: Builder, name: str, value: Value, target: ActivationQuantizer) -> None:

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from hwgen.frontend.curves import Curve
 from hwgen.frontend.quantizer_types import QuantizerConfig
 
-Activation = QuantizerConfig | str  # a quantizer, "linear", "relu" or "softmax"
+# A quantizer, another function of one number, "linear", "relu" or "softmax".
+Activation = QuantizerConfig | Curve | str
 
 
 @dataclass(frozen=True, slots=True)

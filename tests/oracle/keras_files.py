@@ -238,7 +238,7 @@ def _serialized(entry: KerasLayer, keras3: bool = False) -> Config:
 
 
 def as_keras3(architecture: Config) -> Config:
-    """The same architecture with what Keras 3 adds: modules, registered names, and dtype policies."""
+    """The same architecture with what Keras 3 and qkeras-v3 add: modules, registered names, policies, more options."""
     made = json.loads(json.dumps(architecture))
     for entry in made["config"]["layers"]:
         _add_modules(entry)
@@ -251,11 +251,22 @@ def _add_modules(entry: Config) -> None:
     models = {"Sequential": "keras", "Functional": "keras.src.models.functional"}
     entry["module"] = "qkeras.qlayers" if ours else models.get(name, "keras.layers")
     entry["registered_name"] = f"qkeras>{name}" if ours else "Functional" if name == "Functional" else None
+    entry["build_config"] = {"input_shape": None}
     if "batch_input_shape" in config:
         config["batch_shape"] = config.pop("batch_input_shape")
     elif name != "Functional":
         policy = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}}
-        config["dtype"] = {**policy, "registered_name": None}
+        config["dtype"] = {**policy, "registered_name": None, "shared_object_id": 139883104174672}
+    if name == "QDense":
+        config["quantization_config"] = None
+    if name in ("QConv2DBatchnorm", "QBatchNormalization", "BatchNormalization"):
+        config.update(synchronized=False, renorm=False, renorm_clipping=None, renorm_momentum=0.99)
+    for value in config.values():
+        if isinstance(value, dict) and value.get("module") == "qkeras.quantizers":
+            value["registered_name"] = f"qkeras>{value['class_name']}"
+            value["shared_object_id"] = 139882659365072
+            if value["class_name"] == "quantized_bits":
+                value["config"]["post_training_scale"] = None
     for inner in [*config.get("layers", []), *([config["layer"]] if "layer" in config else [])]:
         _add_modules(inner)
 
