@@ -15,13 +15,14 @@ from hwgen.fixed import FixedType, IntArray
 from hwgen.frontend.activations import activation_quantizer
 from hwgen.frontend.builder import Builder, Signal
 from hwgen.frontend.graph import Node
+from hwgen.frontend.merging_layers import concatenated, merged
 from hwgen.frontend.parameters import quantize_parameter, trainable
 from hwgen.frontend.quantized_tensor import QuantizedTensor
 from hwgen.frontend.quantizer_types import QuantizerConfig
 from hwgen.frontend.scalar_functions import quantize_signal
-from hwgen.frontend.specs import Activation, RecurrentSpec
-from hwgen.frontend.sums import dense_interval
-from hwgen.ir import Concatenate, Dense, Exactness, Merge, MergeOperation, Rearrange, Reshape, SparseTensor, Value
+from hwgen.frontend.specs import GateActivation, RecurrentSpec
+from hwgen.frontend.sums import matrix_interval, weight_tensor
+from hwgen.ir import Dense, Exactness, MergeOperation, Rearrange, Reshape, Value
 
 _WIDEST = 60  # bits of a weight on the common grid
 
@@ -30,7 +31,7 @@ def lower_recurrent(builder: Builder, node: Node, spec: RecurrentSpec, signal: S
     """The outputs of all steps, or of the last one.
 
     Raises:
-        UnsupportedError: scales that no fixed-point grid holds, or an input that is no sequence of vectors.
+        UnsupportedError: scales too fine to multiply in, or an input that is no sequence of vectors.
     """
     where = f"layer {node.name!r} ({node.class_name})"
     if len(signal.shape) != 2:
@@ -46,7 +47,7 @@ def lower_recurrent(builder: Builder, node: Node, spec: RecurrentSpec, signal: S
     if not spec.return_sequences:
         return Signal(outputs[-1], (spec.units,))
     rows = [cell.reshaped(value, (1, spec.units)) for value in outputs]
-    return Signal(cell.concatenated(rows, node.name), (len(rows), spec.units))
+    return Signal(cell.side_by_side(rows, node.name), (len(rows), spec.units))
 
 
 def _reason(remarks: Sequence[str], bits: str) -> str:
@@ -151,14 +152,9 @@ class _Cell:
         return tensor
 
     def _weights(self, name: str, shape: tuple[int, ...], config: QuantizerConfig) -> _Matrix:
-        """Weights with their scales multiplied in."""
+        """Weights with their scales, which are float32 numbers and so binary fractions, multiplied in."""
         tensor = self._quantized(name, shape, config)
         extra = max((_fraction_bits(scale) for scale in tensor.scale), default=0)
-        if any(scale.denominator & (scale.denominator - 1) for scale in tensor.scale):
-            raise UnsupportedError(
-                f"{self.where}, {name}: its scales are no binary fractions, so no fixed-point type holds its sums "
-                f"exactly; use alpha=1 or 'auto_po2'."
-            )
         factors = [int(scale * 2**extra) for scale in tensor.scale]
         widest = int(np.abs(tensor.code).max(initial=0)).bit_length() + max(f.bit_length() for f in factors)
         if widest > _WIDEST:
@@ -189,23 +185,24 @@ class _Cell:
             [kernel.code << (fraction - kernel.fraction), recurrent.code << (fraction - recurrent.fraction)]
         )
         biases = [a + b for a, b in zip(self._bias(0, gates), self._bias(1, gates), strict=True)]
-        return self._sum(self.concatenated([given, state], self._name(f"{name}_in")), _Matrix(both, fraction), biases, name)
+        return self._sum(
+            self.side_by_side([given, state], self._text(f"{name}_in")), _Matrix(both, fraction), biases, name
+        )
 
     def _sum(self, given: Value, matrix: _Matrix, biases: Sequence[Fraction], name: str) -> Value:
         finest = max(_fraction_bits(value) for value in biases)
         more = max(0, finest - (matrix.fraction + given.type.fraction))
         codes, fraction = matrix.code << more, matrix.fraction + more
         bias = np.array([int(b * Fraction(2) ** (fraction + given.type.fraction)) for b in biases], dtype=np.int64)
-        interval = dense_interval(self.node.name, codes, bias, self.builder.ranges[given.name])
+        weight = weight_tensor(codes, fraction)
+        interval = matrix_interval(self.node.name, weight, bias, self.builder.ranges[given.name])
         kind = FixedType.holding(*interval.bounds, fraction + given.type.fraction)
-        weight_type = FixedType.holding(int(codes.min(initial=0)), int(codes.max(initial=0)), fraction)
         unique = self._name(name)
         output = Value(unique, (codes.shape[1],), kind)
-        weight = SparseTensor.from_dense(codes, weight_type)
         self.widest = max(self.widest, kind.width)
         return self.builder.add(Dense(unique, given.name, output, weight, bias))
 
-    def _activated(self, value: Value, activation: Activation, name: str) -> Value:
+    def _activated(self, value: Value, activation: GateActivation, name: str) -> Value:
         signal = Signal(value, value.shape)
         if activation == "relu":
             return self.builder.settled(Signal(value, value.shape, relu=True), self.where)
@@ -225,7 +222,7 @@ class _Cell:
         return self.builder.settled(signal, self.where)
 
     def _merged(self, operation: MergeOperation, one: Value, two: Value, name: str) -> Value:
-        value = self.builder.merged(operation, [one, two], self._name(name))
+        value = merged(self.builder, self._text(name), operation, [one, two])
         self.widest = max(self.widest, value.type.width)
         return value
 
@@ -236,11 +233,13 @@ class _Cell:
     def _zeros(self) -> Value:
         unique = self.builder.names.unique(f"{self.node.name}_start")
         index = np.full(self.spec.units, -1, dtype=np.int64)
-        return self.builder.add(Rearrange(unique, self.source.name, Value(unique, index.shape, self.source.type), index))
+        return self.builder.add(
+            Rearrange(unique, self.source.name, Value(unique, index.shape, self.source.type), index)
+        )
 
-    def concatenated(self, values: Sequence[Value], name: str) -> Value:
+    def side_by_side(self, values: list[Value], name: str) -> Value:
         """Values along their first axis."""
-        return self.builder.concatenated(values, 0, name)
+        return concatenated(self.builder, name, values, 0)
 
     def reshaped(self, value: Value, shape: tuple[int, ...]) -> Value:
         """The same codes in another shape."""
