@@ -95,7 +95,7 @@ def refusal(tmp_path: Path, kind: str, shape: tuple[int, ...] = (2, 2), **option
         stated.setdefault("recurrent_activation", quantizer)
     with building():
         layer = getattr(qkeras, kind)(2, name="cell", **stated)
-        keras.Sequential([keras.layers.Input(shape), layer]).save(tmp_path / "model.h5")
+        keras.Sequential([keras.layers.Input(batch_shape=(None, *shape)[-3:]), layer]).save(tmp_path / "model.h5")
     with pytest.raises(UnsupportedError) as caught:
         hwgen.load(tmp_path / "model.h5", input_type="fixed<4,1>")
     return str(caught.value)
@@ -113,8 +113,8 @@ def test_what_cannot_be_unrolled_is_refused(tmp_path: Path) -> None:
         "layer 'cell' (QGRU): bias_quantizer is None: its bias is not quantized; give it a quantizer, or set "
         "use_bias=False."
     )
-    assert refusal(tmp_path, "QSimpleRNN", stateful=True, shape=(2, 2)) == (
-        "layer 'cell' (QSimpleRNN): option stateful=True is not supported; only False is."
+    assert refusal(tmp_path, "QSimpleRNN", (1, 2, 2), stateful=True) == (
+        "layer 'cell' (QSimpleRNN): option time_major=True is not supported; only False is."
     )
     assert refusal(tmp_path, "QSimpleRNN", kernel_quantizer="quantized_bits(30,0,alpha=1e-9)").startswith(
         "layer 'cell' (QSimpleRNN), kernel: with its scales multiplied in, its weights need "
