@@ -114,7 +114,7 @@ def test_what_cannot_be_unrolled_is_refused(tmp_path: Path) -> None:
         "use_bias=False."
     )
     assert refusal(tmp_path, "QSimpleRNN", (1, 2, 2), stateful=True) == (
-        "layer 'cell' (QSimpleRNN): option time_major=True is not supported; only False is."
+        "layer 'cell' (QSimpleRNN): option stateful=True is not supported; only False is."
     )
     assert refusal(tmp_path, "QSimpleRNN", kernel_quantizer="quantized_bits(30,0,alpha=1e-9)").startswith(
         "layer 'cell' (QSimpleRNN), kernel: with its scales multiplied in, its weights need "
