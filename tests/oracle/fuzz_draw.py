@@ -116,7 +116,8 @@ def _depthwise(quantized: bool) -> Draw:
 
 def _separable(rank: int, quantized: bool) -> Draw:
     def draw(rng: random.Random, shape: Shape) -> dict[str, Any]:
-        options = _window(rng, shape, ("same", "valid", "causal") if rank == 1 else ("same", "valid"))
+        causal = rank == 1 and not quantized  # QKeras's own cannot be called with it
+        options = _window(rng, shape, ("same", "valid", *(["causal"] if causal else [])))
         options |= {"filters": rng.randint(1, 3), "depth_multiplier": rng.randint(1, 2)}
         own = _quantizers(rng, "depthwise", "pointwise") | _own_activation(rng)
         return options | (own if quantized else _plain(rng))
