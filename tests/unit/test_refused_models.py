@@ -42,7 +42,7 @@ def test_a_layer_that_is_not_quantized_names_the_one_that_is(class_name: str, qu
         "AveragePooling2D",
         "Lambda",
         "TFOpLambda",
-        "LeakyReLU",
+        "PReLU",
         "ZeroPadding2D",
     ],
 )
