@@ -60,6 +60,7 @@ class Builder:
             bias: one integer a sum.
             name: of sum j is ``{name}_{j}``.
         """
+        weight, bias, given = self._varying(weight, bias, given)
         graph = self._graph(weight, bias, given)
         nodes = list(given)
         for adder_name, adder in zip(adder_names(graph, name), graph.adders, strict=True):
@@ -74,6 +75,18 @@ class Builder:
             else:
                 words.append(nodes[output.node])
         return words
+
+    def _varying(
+        self, weight: IntArray, bias: Sequence[int], given: Sequence[int]
+    ) -> tuple[IntArray, list[int], list[int]]:
+        """The same sums without the words that never change: what they add goes into the bias."""
+        constant = [low == high for low, high in (self.ranges[word] for word in given)]
+        total = list(bias)
+        for row in np.flatnonzero(constant).tolist():
+            value = self.ranges[given[row]][0]
+            total = [b + value * w for b, w in zip(total, weight[row].tolist(), strict=True)]
+        left = [word for word, fixed in zip(given, constant, strict=True) if not fixed]
+        return weight[~np.array(constant, dtype=bool)], total, left
 
     def _graph(self, weight: IntArray, bias: Sequence[int], given: Sequence[int]) -> AdderGraph:
         """Solved once for the same matrix over the same ranges: an unrolled convolution repeats itself."""

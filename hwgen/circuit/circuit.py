@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwgen.circuit.bounds import Bounds
-from hwgen.circuit.operations import Gather, Operation, Range, Sum, Tap, evaluate, sources
-from hwgen.circuit.streams import Stream, beat_cycles
+from hwgen.circuit.operations import Gather, Operation, Queued, Range, Starting, Sum, evaluate, sources
+from hwgen.circuit.streams import Stream, beat_cycles, with_depths
 from hwgen.circuit.target import Target
 from hwgen.errors import CircuitError
 from hwgen.fixed import FixedType, IntArray
@@ -157,7 +157,8 @@ class Circuit:
 
         A word reads earlier words of its stream, valid no later than itself, or, where it starts a stream, words of the
         source, valid when they are taken; its interval is what its operation gives, and fits 64 bits with a sign;
-        outputs are of one stream and fit their type; the latency is what streams and stages make it.
+        outputs are of one stream and fit their type; the latency is what streams and stages make it; FIFOs are as deep
+        as they have to be.
 
         Raises:
             CircuitError: one does not; the message names the word.
@@ -182,6 +183,8 @@ class Circuit:
                     raise CircuitError(
                         f"output {port.name!r}: word {word.name!r} is of another stream or does not fit {port.type}."
                     )
+        if with_depths(self.streams) != self.streams:
+            raise CircuitError("a FIFO where streams are joined is not as deep as their latencies ask.")
         latency = latency_cycles(
             self.streams, [word.stage for word in self.words], [word.stream for word in self.words], self.results
         )
@@ -190,18 +193,20 @@ class Circuit:
         return self
 
     def _check_sources(self, number: int, word: Word) -> None:
-        starts = isinstance(word.operation, Tap | Gather)
+        operation = word.operation
+        starts = isinstance(operation, Starting)
         stream = self.streams[word.stream]
-        latest = stream.source_stage if starts else word.stage
-        if starts and stream.gathers != isinstance(word.operation, Gather):
+        given = {source.stream: source.stage for source in stream.sources} if starts else {word.stream: word.stage}
+        kinds = stream.gathers, stream.joins
+        if starts and kinds != (isinstance(operation, Gather), isinstance(operation, Queued)):
             raise CircuitError(f"word {word.name!r} takes its value in another way than stream {stream.name!r} does.")
-        for source in sources(word.operation):
+        for source in sources(operation):
             if not 0 <= source < number:
                 raise CircuitError(f"word {word.name!r} reads word {source}, which is not an earlier one.")
             read = self.words[source]
-            if read.stream != (stream.source if starts else word.stream):
+            if read.stream not in given:
                 raise CircuitError(f"word {word.name!r} reads {read.name!r} of another stream.")
-            if read.stage > latest:
+            if read.stage > given[read.stream]:
                 raise CircuitError(f"word {word.name!r} of stage {word.stage} reads {read.name!r} too early.")
 
     @property

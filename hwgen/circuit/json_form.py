@@ -8,13 +8,18 @@ from typing import Any
 from hwgen.circuit.adder_graph import Term
 from hwgen.circuit.circuit import Circuit, Port, Word
 from hwgen.circuit.operations import (
+    AtLeast,
     Clip,
     Constant,
     Gather,
     Lookup,
     Maximum,
+    Minimum,
     Operation,
+    Product,
+    Queued,
     Read,
+    Select,
     Shift,
     Sign,
     Step,
@@ -23,17 +28,36 @@ from hwgen.circuit.operations import (
     Wrap,
     ZeroOutside,
 )
-from hwgen.circuit.streams import Stream
+from hwgen.circuit.streams import Source, Stream
 from hwgen.circuit.target import Target
 from hwgen.circuit.window import Window
 from hwgen.errors import CircuitError, InputError
 from hwgen.fixed import FixedType
 
-FORMAT = 2
+FORMAT = 3
 
 _KINDS: dict[str, Callable[..., Operation]] = {
     kind.__name__: kind
-    for kind in (Read, Constant, Sum, Shift, Sign, Clip, ZeroOutside, Wrap, Step, Lookup, Maximum, Tap, Gather)
+    for kind in (
+        Read,
+        Constant,
+        Sum,
+        Shift,
+        Sign,
+        Clip,
+        ZeroOutside,
+        Wrap,
+        Step,
+        Lookup,
+        Maximum,
+        Minimum,
+        Product,
+        AtLeast,
+        Select,
+        Tap,
+        Gather,
+        Queued,
+    )
 }
 
 
@@ -105,9 +129,9 @@ def _read_port(document: dict[str, Any]) -> Port:
     return Port(document["name"], tuple(document["shape"]), FixedType(**document["type"]), document["beats"])
 
 
-def _read_stream(window: dict[str, list[int]] | None, **document: Any) -> Stream:
+def _read_stream(window: dict[str, list[int]] | None, sources: list[dict[str, int]], **document: Any) -> Stream:
     sizes = None if window is None else Window(**{name: (pair[0], pair[1]) for name, pair in window.items()})
-    return Stream(**document, window=sizes)
+    return Stream(**document, sources=tuple(Source(**source) for source in sources), window=sizes)
 
 
 def _operation(operation: Operation) -> dict[str, Any]:

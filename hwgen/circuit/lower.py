@@ -3,18 +3,37 @@
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+import numpy as np
+
 from hwgen.circuit.builder import Builder
 from hwgen.circuit.circuit import Circuit, Port, Word, latency_cycles
 from hwgen.circuit.interface import Interface, beats, default_interface
-from hwgen.circuit.operations import Clip, Gather, Read, Tap, sources
+from hwgen.circuit.merge import argmax_words, join_words
+from hwgen.circuit.operations import Clip, Constant, Gather, Queued, Read, Starting, sources
 from hwgen.circuit.quantize import requantize_word, step_word
 from hwgen.circuit.schedule import ClockPlan, stages
 from hwgen.circuit.size import check_size
 from hwgen.circuit.spatial import parallel_conv, parallel_pool, stream_conv, stream_pool
-from hwgen.circuit.streams import Stream
+from hwgen.circuit.streams import Source, Stream, with_depths
 from hwgen.circuit.target import Target
 from hwgen.errors import UnsupportedError
-from hwgen.ir import Conv, Dense, Layer, MaxPool, Network, Relu, Requantize, Reshape, StepFunction, Value
+from hwgen.ir import (
+    ArgMax,
+    Concatenate,
+    Conv,
+    Dense,
+    Layer,
+    MaxPool,
+    Merge,
+    Network,
+    Rearrange,
+    Relu,
+    Requantize,
+    Reshape,
+    SingleInput,
+    StepFunction,
+    Value,
+)
 
 _ELSEWHERE = "build it in parallel (--io parallel) or as HLS C++ (--target hls)."
 
@@ -35,13 +54,9 @@ def lower(network: Network, target: Target, plan: ClockPlan, interface: Interfac
     build = lowering.build
     for layer in network.layers:
         lowering.layer(layer)
-    placed = [lowering.placed[name] for name in network.outputs]
+    what = f"network {network.name!r}: its outputs {', '.join(map(repr, network.outputs))} leave"
+    placed = lowering.joined([lowering.placed[name] for name in network.outputs], _free("outputs", network), what)
     results = tuple(tuple(each.words) for each in placed)
-    if len({each.stream for each in placed}) > 1:
-        raise UnsupportedError(
-            f"network {network.name!r}: its outputs {', '.join(map(repr, network.outputs))} leave in different beats "
-            f"of a stream; {_ELSEWHERE}"
-        )
 
     def latency(stage: list[int]) -> int:
         return latency_cycles(_timed(build, stage), stage, build.stream_of, results)
@@ -69,17 +84,30 @@ def lower(network: Network, target: Target, plan: ClockPlan, interface: Interfac
     ).check()
 
 
+def _free(name: str, network: Network) -> str:
+    """The name, or one like it that no layer has."""
+    while any(layer.name == name for layer in network.layers):
+        name += "_"
+    return name
+
+
 def _port(value: Value, beats_of_sample: int) -> Port:
     return Port(value.name, value.shape, value.type, beats_of_sample)
 
 
 def _timed(build: Builder, stage: list[int]) -> tuple[Stream, ...]:
     """The streams, each taking words of its source when the last of them is there."""
-    taken = [0] * len(build.streams)
+    taken: dict[tuple[int, int], int] = {}
     for operation, stream in zip(build.operations, build.stream_of, strict=True):
-        if isinstance(operation, Tap | Gather):
-            taken[stream] = max(taken[stream], *(stage[source] for source in sources(operation)))
-    return tuple(replace(stream, source_stage=at) for stream, at in zip(build.streams, taken, strict=True))
+        if isinstance(operation, Starting):
+            for word in sources(operation):
+                edge = (build.stream_of[word], stream)
+                taken[edge] = max(taken.get(edge, 0), stage[word])
+    timed = [
+        replace(stream, sources=tuple(Source(s.stream, taken.get((s.stream, number), 0)) for s in stream.sources))
+        for number, stream in enumerate(build.streams)
+    ]
+    return with_depths(timed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +135,39 @@ class _Lowering:
 
     def layer(self, layer: Layer) -> None:
         """Build a layer and place its value."""
-        given = self.placed[layer.input]
-        self.build.stream = given.stream
-        words = self._words(layer, given.words)
-        self.placed[layer.output.name] = _Placed(words, self.build.stream)
+        what = f"layer {layer.name!r}: the values {', '.join(map(repr, layer.inputs))} come"
+        given = self.joined([self.placed[name] for name in layer.inputs], layer.name, what)
+        self.build.stream = given[0].stream
+        words = [each.words for each in given]
+        if isinstance(layer, Merge | Concatenate):
+            made = join_words(self.build, layer, [self.values[name] for name in layer.inputs], words, self.interface)
+        else:
+            made = self._words(layer, words[0])
+        self.placed[layer.output.name] = _Placed(made, self.build.stream)
 
-    def _words(self, layer: Layer, given: list[int]) -> list[int]:
+    def joined(self, given: list[_Placed], stream: str, what: str) -> list[_Placed]:
+        """Values that are to be read together, in one stream.
+
+        Args:
+            stream: name of the stream that joins them.
+            what: who comes or leaves, for messages.
+        """
+        build = self.build
+        streams = sorted({each.stream for each in given})
+        if len(streams) == 1:
+            return given
+        if len({build.streams[number].beats for number in streams}) > 1:
+            counts = " and ".join(str(build.streams[each.stream].beats) for each in given)
+            raise UnsupportedError(f"{what} in {counts} beats of a stream; {_ELSEWHERE}")
+        build.start(Stream(stream, build.streams[streams[0]].beats, tuple(Source(number) for number in streams)))
+        queued: dict[int, int] = {}
+        for each in given:
+            for word in each.words:
+                if word not in queued:
+                    queued[word] = build.add(Queued(word), stream, f"{stream}_of_{build.names[word]}")
+        return [_Placed([queued[word] for word in each.words], build.stream) for each in given]
+
+    def _words(self, layer: SingleInput, given: list[int]) -> list[int]:
         build, shape = self.build, self.values[layer.input].shape
         stream = self.interface is Interface.STREAM
         match layer:
@@ -132,6 +187,10 @@ class _Lowering:
                 )
             case Reshape():
                 return self._reshape(layer, given)
+            case Rearrange():
+                return self._rearrange(layer, given)
+            case ArgMax():
+                return argmax_words(build, layer, given, shape[-1])
             case Relu():
                 return [
                     build.add(Clip(w, 0, max(0, build.ranges[w][1])), layer.name, f"{layer.name}_{i}")
@@ -156,12 +215,29 @@ class _Lowering:
             raise UnsupportedError(
                 f"layer {layer.name!r}: codes that come in {now} beats cannot become a stream of {wanted}; {_ELSEWHERE}"
             )
-        build.start(Stream(layer.name, 1, build.stream))
+        build.start(Stream(layer.name, 1, (Source(build.stream),)))
         return [
             build.add(Gather(word, beat), layer.name, f"{layer.name}_{beat * len(given) + i}")
             for beat in range(now)
             for i, word in enumerate(given)
         ]
+
+    def _rearrange(self, layer: Rearrange, given: list[int]) -> list[int]:
+        """Wires, where every beat is made of codes of the same beat."""
+        build, source = self.build, self.values[layer.input]
+        now, wanted = build.streams[build.stream].beats, beats(layer.output, self.interface)
+        index = layer.index.reshape(wanted, -1)
+        within = np.where(index < 0, -1, index - np.arange(wanted)[:, None] * len(given))
+        if now != wanted or (within != within[0]).any() or within.min() < -1 or within.max() >= len(given):
+            raise UnsupportedError(
+                f"layer {layer.name!r}: moves codes of {source.name!r} from one beat of a stream to another; "
+                f"{_ELSEWHERE}"
+            )
+        places = within[0].tolist()
+        if -1 not in places:
+            return [given[place] for place in places]
+        zero = build.add(Constant(0), layer.name, f"{layer.name}_zero")
+        return [zero if place < 0 else given[place] for place in places]
 
 
 def _input_beats(network: Network, interface: Interface) -> int:
@@ -172,7 +248,7 @@ def _input_beats(network: Network, interface: Interface) -> int:
     """
     counts = []
     for source in network.inputs:
-        readers = [layer for layer in network.layers if layer.input == source.value.name]
+        readers = [layer for layer in network.layers if source.value.name in layer.inputs]
         images = {beats(layer.output, interface) for layer in readers if isinstance(layer, Reshape)}
         only_reshaped = len(images) == 1 and all(isinstance(layer, Reshape) for layer in readers)
         counts.append(

@@ -114,6 +114,39 @@ class Maximum:
 
 
 @dataclass(frozen=True, slots=True)
+class Minimum:
+    """The smaller of two words."""
+
+    first: int
+    second: int
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Two words multiplied."""
+
+    first: int
+    second: int
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """1 where the first word is at least the second, else 0."""
+
+    first: int
+    second: int
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """The first word where ``condition`` is 1, the second where it is 0."""
+
+    condition: int
+    first: int
+    second: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tap:
     """A word of the source stream, so many rows and columns from the window's anchor.
 
@@ -135,7 +168,16 @@ class Gather:
     beat: int
 
 
-Operation = Read | Constant | Sum | Shift | Sign | Clip | ZeroOutside | Wrap | Step | Lookup | Maximum | Tap | Gather
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A word of one of the streams that are joined, in the beat of the same number."""
+
+    word: int
+
+
+Pair = Maximum | Minimum | Product | AtLeast
+Starting = Tap | Gather | Queued  # words that start a stream: they read words of another
+Operation = Read | Constant | Sum | Shift | Sign | Clip | ZeroOutside | Wrap | Step | Lookup | Pair | Select | Starting
 
 Range = tuple[int, int]
 
@@ -147,9 +189,11 @@ def sources(operation: Operation) -> tuple[int, ...]:
             return ()
         case Sum(terms=terms):
             return tuple(term.node for term in terms)
-        case Maximum(first=first, second=second):
-            return (first, second)
-        case Shift() | Sign() | Clip() | ZeroOutside() | Wrap() | Step() | Lookup() | Tap() | Gather():
+        case Maximum() | Minimum() | Product() | AtLeast():
+            return (operation.first, operation.second)
+        case Select():
+            return (operation.condition, operation.first, operation.second)
+        case Shift() | Sign() | Clip() | ZeroOutside() | Wrap() | Step() | Lookup() | Tap() | Gather() | Queued():
             return (operation.word,)
         case _:
             assert_never(operation)
@@ -204,12 +248,22 @@ def evaluate(
             return np.asarray(np.array(operation.levels, dtype=np.int64)[index])
         case Maximum():
             return np.maximum(words[operation.first], words[operation.second])
+        case Minimum():
+            return np.minimum(words[operation.first], words[operation.second])
+        case Product():
+            return words[operation.first] * words[operation.second]
+        case AtLeast():
+            return (words[operation.first] >= words[operation.second]).astype(np.int64)
+        case Select():
+            return np.where(words[operation.condition] == 1, words[operation.first], words[operation.second])
         case Tap():
             assert stream.window is not None
             otherwise = 0 if operation.otherwise is None else operation.otherwise
             return stream.window.taps(words[operation.word], operation.row, operation.column, otherwise).ravel()
         case Gather():
             return words[operation.word].reshape(samples, -1)[:, operation.beat]
+        case Queued():
+            return words[operation.word]
         case _:
             assert_never(operation)
 
@@ -267,7 +321,18 @@ def interval(operation: Operation, ranges: list[Range], inputs: tuple[Range, ...
         case Maximum():
             (low1, high1), (low2, high2) = ranges[operation.first], ranges[operation.second]
             return max(low1, low2), max(high1, high2)
-        case Tap(otherwise=None) | Gather():
+        case Minimum():
+            (low1, high1), (low2, high2) = ranges[operation.first], ranges[operation.second]
+            return min(low1, low2), min(high1, high2)
+        case Product():
+            return _product(ranges[operation.first], ranges[operation.second], operation.first == operation.second)
+        case AtLeast():
+            (low1, high1), (low2, high2) = ranges[operation.first], ranges[operation.second]
+            return int(low1 >= high2), int(high1 >= low2)
+        case Select():
+            (low1, high1), (low2, high2) = ranges[operation.first], ranges[operation.second]
+            return min(low1, low2), max(high1, high2)
+        case Tap(otherwise=None) | Gather() | Queued():
             return ranges[operation.word]
         case Tap():
             assert operation.otherwise is not None
@@ -275,6 +340,13 @@ def interval(operation: Operation, ranges: list[Range], inputs: tuple[Range, ...
             return min(low, operation.otherwise), max(high, operation.otherwise)
         case _:
             assert_never(operation)
+
+
+def _product(first: Range, second: Range, square: bool) -> Range:
+    products = [a * b for a in first for b in second]
+    if square:
+        products = [end * end for end in first] + ([0] if first[0] <= 0 <= first[1] else [])
+    return min(products), max(products)
 
 
 def _even(end: int, amount: int) -> int:

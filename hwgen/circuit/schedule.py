@@ -4,15 +4,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hwgen.circuit.operations import (
+    AtLeast,
     Clip,
     Constant,
     Gather,
     Lookup,
     Maximum,
+    Minimum,
     Operation,
+    Product,
+    Queued,
     Read,
+    Select,
     Shift,
     Sign,
+    Starting,
     Step,
     Sum,
     Tap,
@@ -68,7 +74,7 @@ def stages(operations: Sequence[Operation], plan: ClockPlan, latency: Callable[[
 
 def _read_within(operation: Operation) -> tuple[int, ...]:
     """The words of its own stream that an operation reads; a tap and a gathered word start one."""
-    return () if isinstance(operation, Tap | Gather) else sources(operation)
+    return () if isinstance(operation, Starting) else sources(operation)
 
 
 def _levels(operations: Sequence[Operation]) -> list[int]:
@@ -98,11 +104,13 @@ def _by_depth(operations: Sequence[Operation], depth: int | None) -> list[int]:
 def rows(operation: Operation) -> int:
     """Rows of logic that an operation takes; wires take none."""
     match operation:
-        case Sum() | Clip() | ZeroOutside() | Step() | Lookup() | Maximum():
+        case Sum() | Clip() | ZeroOutside() | Step() | Lookup():
+            return 1
+        case Maximum() | Minimum() | AtLeast() | Select() | Product():
             return 1
         case Shift():
             return int(operation.ties_to_even)
         case Tap():
             return int(operation.otherwise is not None)
-        case Read() | Constant() | Sign() | Wrap() | Gather():
+        case Read() | Constant() | Sign() | Wrap() | Gather() | Queued():
             return 0

@@ -1,5 +1,6 @@
 """How large a circuit will be, counted before anything is built."""
 
+from collections.abc import Sequence
 from math import prod
 from typing import assert_never
 
@@ -9,7 +10,23 @@ from hwgen.circuit.interface import Interface, beats
 from hwgen.errors import UnsupportedError
 from hwgen.fixed import IntArray
 from hwgen.fixed.digits import signed_digits
-from hwgen.ir import Conv, Dense, Layer, MaxPool, Network, Relu, Requantize, Reshape, StepFunction, Value
+from hwgen.ir import (
+    ArgMax,
+    Concatenate,
+    Conv,
+    Dense,
+    Layer,
+    MaxPool,
+    Merge,
+    MergeOperation,
+    Network,
+    Rearrange,
+    Relu,
+    Requantize,
+    Reshape,
+    StepFunction,
+    Value,
+)
 
 MOST_TERMS = 400_000  # beyond it a circuit fills the memory, and no FPGA holds it
 
@@ -21,7 +38,9 @@ def check_size(network: Network, interface: Interface) -> None:
         UnsupportedError: more than ``MOST_TERMS`` terms.
     """
     values = network.values()
-    terms = {layer.name: layer_terms(layer, values[layer.input], interface) for layer in network.layers}
+    terms = {
+        layer.name: layer_terms(layer, [values[name] for name in layer.inputs], interface) for layer in network.layers
+    }
     total = sum(terms.values()) + sum(_side_by_side(source.value, interface) for source in network.inputs)
     if total > MOST_TERMS:
         largest = max(terms, key=terms.__getitem__, default="")
@@ -36,8 +55,8 @@ def check_size(network: Network, interface: Interface) -> None:
         )
 
 
-def layer_terms(layer: Layer, given: Value, interface: Interface) -> int:
-    """Terms that a layer adds, compares, chooses from or gathers; ``given`` is its input."""
+def layer_terms(layer: Layer, given: Sequence[Value], interface: Interface) -> int:
+    """Terms that a layer adds, multiplies, compares, chooses from or gathers; ``given`` are its inputs."""
     size = _side_by_side(layer.output, interface)
     match layer:
         case Dense():
@@ -50,8 +69,16 @@ def layer_terms(layer: Layer, given: Value, interface: Interface) -> int:
             return size * (1 + int(layer.thresholds.shape[1]))
         case Relu() | Requantize():
             return size
+        case Merge(operation=MergeOperation.MULTIPLY):
+            return size * min(value.type.width for value in given)  # rows of a multiplier
+        case Merge():
+            return size * len(given)
+        case ArgMax():
+            return 2 * _side_by_side(given[0], interface)
         case Reshape():
-            return size if beats(given, interface) > beats(layer.output, interface) else 0
+            return size if beats(given[0], interface) > beats(layer.output, interface) else 0
+        case Rearrange() | Concatenate():
+            return 0
         case _:
             assert_never(layer)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from hwgen.circuit.builder import Builder
 from hwgen.circuit.operations import Maximum, Tap
-from hwgen.circuit.streams import Stream
+from hwgen.circuit.streams import Source, Stream
 from hwgen.circuit.window import sliding_window
 from hwgen.errors import CircuitError
 from hwgen.fixed import IntArray
@@ -70,7 +70,7 @@ def _window(
     """
     reach = [(length - 1) * step + 1 for length, step in zip(size, dilation, strict=True)]
     window = sliding_window(layer.name, frame, reach, positions, layer.strides, layer.padding)
-    build.start(Stream(layer.name, prod(positions), build.stream, 0, window))
+    build.start(Stream(layer.name, prod(positions), (Source(build.stream),), window))
     for place in np.ndindex(*size):
         offsets = [p * step for p, step in zip(place, dilation, strict=True)]
         row, column = [0, *offsets][-2:]

@@ -13,7 +13,9 @@ from hwgen.emit.layers import (
     LayerView,
     LookupView,
     Ports,
+    RearrangeView,
     ScaledStepsView,
+    SourceArray,
     Surroundings,
     layer_view,
 )
@@ -23,7 +25,17 @@ from hwgen.emit.steps import Table
 from hwgen.emit.strategy import Strategy
 from hwgen.errors import InputError
 from hwgen.fixed import FixedType
-from hwgen.ir import Conv, Dense, Interval, MaxPool, Network, Requantize, Reshape, network_text, value_ranges
+from hwgen.ir import (
+    Conv,
+    Dense,
+    Interval,
+    MaxPool,
+    Network,
+    Requantize,
+    Reshape,
+    network_text,
+    value_ranges,
+)
 
 _FILES = frozenset({"codes", "defines", "parameters", "trace"})  # headers beside the top function's
 
@@ -74,7 +86,7 @@ class Step:
     index: int
     layer: str
     function: str
-    source: ValueView
+    sources: tuple[ValueView, ...]
     output: ValueView
 
 
@@ -167,11 +179,22 @@ def network_view(network: Network, strategy: Strategy) -> NetworkView:
         ),
         unused=tuple(Unused(view.ports, view.kernel.unused) for view in sums if view.kernel.unused),
         tables=tuple(
-            TableFile(f"firmware/weights/{view.name}.h", f"WEIGHTS_{view.name}_H_", view.ports.title, view.form.tables)
+            TableFile(f"firmware/weights/{view.name}.h", f"WEIGHTS_{view.name}_H_", view.ports.title, tables)
             for view in layers
-            if isinstance(view, ScaledStepsView | ComparatorsView | LookupView)
+            if (tables := _tables(view))
         ),
     )
+
+
+def _tables(view: LayerView) -> tuple[Table, ...]:
+    """Constant arrays of a layer."""
+    match view:
+        case ScaledStepsView() | ComparatorsView() | LookupView():
+            return view.form.tables
+        case RearrangeView():
+            return (view.index,) if view.moves else ()
+        case _:
+            return ()
 
 
 def _port(name: str, value: ValueView, direction: str, names: Names) -> Port:
@@ -190,27 +213,34 @@ def _layers(
     layers: list[LayerView] = []
     steps: list[Step] = []
     for index, layer in enumerate(network.layers):
-        source, output = values[layer.input], values[layer.output.name]
+        sources, output = tuple(values[name] for name in layer.inputs), values[layer.output.name]
         if isinstance(layer, Reshape):
-            steps.append(Step(index, layer.name, "", source, output))
+            steps.append(Step(index, layer.name, "", sources, output))
             continue
+        arrays = ["x"] if len(sources) == 1 else [f"x{number}" for number in range(len(sources))]
         ports = Ports(
             title=f"{layer.name} ({type(layer).__name__})",
             function=names.take(f"compute_{layer.name}"),
             # In a pipelined function everything is inlined; a stage of a dataflow is a pipeline by itself.
             schedule="INLINE" if schedule.startswith("PIPELINE") else "PIPELINE II=1",
-            x_type=source.code_type,
-            x_size=source.size,
+            sources=tuple(
+                SourceArray(array, source.code_type, source.size) for array, source in zip(arrays, sources, strict=True)
+            ),
             y_type=output.code_type,
             y_size=output.size,
-            inputs=layer.weight.size // layer.weight.shape[-1] if isinstance(layer, Dense | Conv) else source.size,
+            inputs=layer.weight.size // layer.weight.shape[-1] if isinstance(layer, Dense | Conv) else sources[0].size,
             outputs=layer.output.shape[-1],
         )
         around = Surroundings(
-            network.value(layer.input), ranges[layer.input], live[layer.output.name], output.type, strategy, names
+            tuple(network.value(name) for name in layer.inputs),
+            tuple(ranges[name] for name in layer.inputs),
+            live[layer.output.name],
+            output.type,
+            strategy,
+            names,
         )
         layers.append(layer_view(layer, ports, around))
-        steps.append(Step(index, layer.name, ports.function, source, output))
+        steps.append(Step(index, layer.name, ports.function, sources, output))
     return layers, steps
 
 
@@ -264,7 +294,7 @@ def _schedule(network: Network) -> str:
     """PIPELINE unrolls every loop; DATAFLOW keeps those over positions, and needs one reader for each array."""
     if not any(isinstance(layer, Conv | MaxPool) for layer in network.layers):
         return "PIPELINE II=1"
-    readers = Counter([*(layer.input for layer in network.layers), *network.outputs])
+    readers = Counter([*(name for layer in network.layers for name in layer.inputs), *network.outputs])
     for layer in reversed(network.layers):  # the readers of a reshaped value read its source's array
         if isinstance(layer, Reshape):
             readers[layer.input] += readers[layer.output.name] - 1

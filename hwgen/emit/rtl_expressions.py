@@ -6,12 +6,17 @@ from typing import assert_never
 
 from hwgen.circuit import Word
 from hwgen.circuit.operations import (
+    AtLeast,
     Clip,
     Constant,
     Gather,
     Lookup,
     Maximum,
+    Minimum,
+    Product,
+    Queued,
     Read,
+    Select,
     Shift,
     Sign,
     Step,
@@ -112,10 +117,20 @@ def expression(
             return _step(operation, word, words[operation.word], source(operation.word), reader)
         case Lookup():
             return _lookup(operation, word, source(operation.word), reader)
-        case Maximum():
-            return _maximum(word, words, source, reader)
-        case Tap() | Gather():
-            raise AssertionError("tapped and gathered words stand in line buffers")
+        case Maximum(first=first, second=second):
+            return _extreme(word, source(first), ">", source(second), reader)
+        case Minimum(first=first, second=second):
+            return _extreme(word, source(first), "<", source(second), reader)
+        case Product(first=first, second=second):
+            # Modulo 2**width, which loses nothing: the interval says that the product fits.
+            return f"{reader.bits(source(first), 0, width)} * {reader.bits(source(second), 0, width)}"
+        case AtLeast(first=first, second=second):
+            return _compared(source(first), ">=", source(second), reader)
+        case Select():
+            chosen = [reader.bits(source(index), 0, width) for index in (operation.first, operation.second)]
+            return f"{reader.whole(source(operation.condition))} ? {chosen[0]} : {chosen[1]}"
+        case Tap() | Gather() | Queued():
+            raise AssertionError("words that start a stream stand in its buffers")
         case _:
             assert_never(operation)
 
@@ -240,14 +255,17 @@ def _lookup(operation: Lookup, word: Word, given: Signal, reader: Reader) -> Cas
     return CaseTable(reader.bits(given, 0, bits), bits, (*cases, ("default", _value(last, word))))
 
 
-def _maximum(word: Word, words: Sequence[Word], source: Callable[[int], Signal], reader: Reader) -> str:
-    assert isinstance(word.operation, Maximum)
-    first, second = source(word.operation.first), source(word.operation.second)
+def _extreme(word: Word, first: Signal, comparison: str, second: Signal, reader: Reader) -> str:
+    condition = _compared(first, comparison, second, reader)
+    return f"({condition}) ? {reader.bits(first, 0, word.width)} : {reader.bits(second, 0, word.width)}"
+
+
+def _compared(first: Signal, comparison: str, second: Signal, reader: Reader) -> str:
     signed = first.signed or second.signed
     # An unsigned signal needs a zero above it to be compared as a signed one.
     both = max(signal.width + int(signed and not signal.signed) for signal in (first, second))
     one, two = (_comparable(signal, both, signed, reader) for signal in (first, second))
-    return f"({one} > {two}) ? {reader.bits(first, 0, word.width)} : {reader.bits(second, 0, word.width)}"
+    return f"{one} {comparison} {two}"
 
 
 def _comparable(signal: Signal, width: int, signed: bool, reader: Reader) -> str:

@@ -3,9 +3,11 @@
 import textwrap
 from dataclasses import dataclass
 
+from hwgen.circuit.operations import sources
 from hwgen.emit.names import Names
 from hwgen.emit.rtl_bits import Reader, Signal
 from hwgen.emit.rtl_expressions import Add3, CaseTable, expression, reads
+from hwgen.emit.rtl_joins import JoinStart, JoinView
 from hwgen.emit.rtl_streams import StreamStart, StreamView
 from hwgen.emit.rtl_wiring import Place, Tap, Wiring
 
@@ -49,10 +51,18 @@ class ModuleView:
     notes: tuple[str, ...]
     ports: tuple[str, ...]
     pins: tuple[tuple[str, str], ...]
-    stream: StreamView | None
+    stream: StreamView | JoinView | None
     stages: tuple[StageView, ...]
     primitives: tuple[str, ...]
     unused: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Valid:
+    """The valid bits with which the words of a stream's sources come, and that of its own."""
+
+    given: tuple[str, ...]
+    made: str
 
 
 def module_view(
@@ -63,12 +73,12 @@ def module_view(
     notes: tuple[str, ...],
     inputs: list[Signal],
     names: Names,
-    valid: tuple[str, str] | None,
+    valid: Valid | None,
 ) -> ModuleView:
     """The module of one place.
 
     Args:
-        valid: where it starts a stream, the valid bit with which its words come, and that of its own.
+        valid: where it starts a stream, its valid bits.
         notes: lines that say what the layer is.
         inputs: signals of the circuit's ports.
         names: of the design.
@@ -84,9 +94,9 @@ class _Module:
         self.exported = set(place.exports)
         self.three_operands = wiring.circuit.target.operands >= 3 and wiring.circuit.target.name == "amd"
         self.uses_add3 = False
-        self.start: StreamStart | None = None
+        self.start: StreamStart | JoinStart | None = None
 
-    def view(self, module: str, instance: str, notes: tuple[str, ...], valid: tuple[str, str] | None) -> ModuleView:
+    def view(self, module: str, instance: str, notes: tuple[str, ...], valid: Valid | None) -> ModuleView:
         wiring, place = self.wiring, self.place
         given: list[Signal] = [] if place.port is None else [self.inputs[place.port]]
         given += [wiring.signals[tap] for tap in place.imports]
@@ -101,8 +111,9 @@ class _Module:
         ports = [f"input wire {name}" for name in clock]
         pins = [(name, name) for name in clock]
         if valid:
-            ports += ["input wire in_valid", "output wire out_valid"]
-            pins += [("in_valid", valid[0]), ("out_valid", valid[1])]
+            names = ["in_valid"] if len(valid.given) == 1 else [f"in{i}_valid" for i in range(len(valid.given))]
+            ports += [*(f"input wire {name}" for name in names), "output wire out_valid"]
+            pins += [*zip(names, valid.given, strict=True), ("out_valid", valid.made)]
         ports += [f"input wire {signal.declaration}" for signal in given]
         ports += [
             f"output {'reg' if self._kept(tap) else 'wire'} {signal.declaration}"
@@ -123,17 +134,21 @@ class _Module:
             unused=self.reader.unread(),
         )
 
-    def _start(self, number: int) -> StreamStart:
+    def _start(self, number: int) -> StreamStart | JoinStart:
         circuit = self.wiring.circuit
         stream = circuit.streams[number]
-        assert stream.source is not None
+        stages = {source.stream: source.stage for source in stream.sources}
         # A constant word needs nothing of the stream.
         taps = [self.words[word] for word in self.place.words if reads(self.words[word])]
 
         def source(word: int) -> Signal:
-            return self.wiring.signals[self.wiring.tap(word, stream.source_stage)]
+            return self.wiring.signals[self.wiring.tap(word, stages[self.words[word].stream])]
 
-        return StreamStart(stream, circuit.streams[stream.source].beats, taps, source, self.names, self.reader)
+        if stream.joins:
+            streams = [next(self.words[s].stream for s in sources(tap.operation)) for tap in taps]
+            return JoinStart(stream, taps, streams, source, self.names, self.reader)
+        beats = circuit.streams[stream.sources[0].stream].beats
+        return StreamStart(stream, beats, taps, source, self.names, self.reader)
 
     def _kept(self, tap: Tap) -> bool:
         """Whether a register holds it."""

@@ -62,6 +62,7 @@ class StreamView:
     gathered: str = ""
     beats: int = 0
     beat_bits: int = 0
+    template = "stream"
 
     @property
     def primitives(self) -> tuple[str, ...]:

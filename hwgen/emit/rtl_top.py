@@ -7,7 +7,7 @@ from hwgen.circuit import Circuit, Port
 from hwgen.circuit.operations import Read
 from hwgen.emit.names import Names
 from hwgen.emit.rtl_bits import Reader, Signal
-from hwgen.emit.rtl_modules import ModuleView, module_view
+from hwgen.emit.rtl_modules import ModuleView, Valid, module_view
 from hwgen.emit.rtl_wiring import Place, Wiring
 from hwgen.ir import Network, network_text
 
@@ -17,7 +17,7 @@ _TAKEN = """
     s_axis_tdata s_axis_tvalid s_axis_tready m_axis_tdata m_axis_tvalid m_axis_tready m_axis_tlast beat
     run sent received cycle errors seed drive check in_beats out_beats
     SAMPLES LATENCY MOST_CYCLES IN_BEATS OUT_BEATS GIVEN EXPECTED
-    hwgen_add3 hwgen_register_slice hwgen_window hwgen_line_buffer hwgen_gather
+    hwgen_add3 hwgen_register_slice hwgen_window hwgen_line_buffer hwgen_gather hwgen_fifo
     pixel step row column window gather
 """
 
@@ -220,9 +220,9 @@ def _module(
     valid, kind = None, ""
     if place.stream is not None:
         stream = wiring.circuit.streams[place.stream]
-        assert stream.source is not None
-        valid = (f"{valids[stream.source].name}[{stream.source_stage}]", valids[place.stream].start)
-        kind = "_gather" if stream.gathers else "_window"
+        given = tuple(f"{valids[source.stream].name}[{source.stage}]" for source in stream.sources)
+        valid = Valid(given, valids[place.stream].start)
+        kind = "_gather" if stream.gathers else "_join" if stream.joins else "_window"
     return module_view(
         wiring,
         place,
@@ -265,10 +265,12 @@ def _parts(network: Network, wiring: Wiring, modules: list[ModuleView]) -> tuple
         (source.value.name, port, f"Input {source.value.name}") for port, source in enumerate(network.inputs)
     ]
     titles += [(layer.name, None, f"Layer {layer.name}: {type(layer).__name__}") for layer in network.layers]
+    named = {name for name, _, _ in titles}
+    titles += [(layer, port, "The outputs, beat by beat") for layer, port in found if layer not in named]
     parts = []
     for layer, port, title in titles:
         for place, module in found.get((layer, port), ()):
-            what = title if place.stream is None else f"What layer {layer} sees"
+            what = title if place.stream is None or layer not in named else f"What layer {layer} sees"
             wires = tuple(f"wire {wiring.signals[tap].declaration};" for tap in place.exports)
             parts.append(PartView(what, wires, module.name, module.instance, module.pins))
         if (layer, port) not in found:

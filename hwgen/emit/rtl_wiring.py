@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hwgen.circuit import Circuit
-from hwgen.circuit.operations import Gather, Read
-from hwgen.circuit.operations import Tap as WindowTap
+from hwgen.circuit.operations import Read, Starting
 from hwgen.emit.names import Names
 from hwgen.emit.rtl_bits import Signal
 from hwgen.emit.rtl_expressions import is_constant, reads
@@ -62,19 +61,21 @@ class Wiring:
 
     def streams(self) -> tuple[int, ...]:
         """The streams that lead to the outputs, that of the inputs first."""
-        found: list[int] = []
-        stream: int | None = self.circuit.result_stream
-        while stream is not None:
-            found.append(stream)
-            stream = self.circuit.streams[stream].source
-        return tuple(reversed(found))
+        found = {self.circuit.result_stream}
+        for number in range(self.circuit.result_stream, -1, -1):
+            if number in found:
+                found.update(source.stream for source in self.circuit.streams[number].sources)
+        return tuple(sorted(found))
 
     def last_stage(self, stream: int) -> int:
-        """The stage of a stream in which it is taken, by the next or by the outputs."""
-        following = [
-            self.circuit.streams[each] for each in self.streams() if self.circuit.streams[each].source == stream
+        """The last stage of a stream in which it is taken, by another or by the outputs."""
+        taken = [
+            source.stage
+            for each in self.streams()
+            for source in self.circuit.streams[each].sources
+            if source.stream == stream
         ]
-        return following[0].source_stage if following else self.circuit.result_stage
+        return max([*taken, self.circuit.result_stage] if stream == self.circuit.result_stream else taken)
 
     def alive(self, word: int) -> bool:
         """Whether an output depends on the word."""
@@ -83,14 +84,15 @@ class Wiring:
     def read_by(self, word: int) -> Iterator[Tap]:
         """The taps that compute a word."""
         for source in reads(self.circuit.words[word]):
-            yield self.tap(source, self._reading_stage(word))
+            yield self.tap(source, self.reading_stage(word, source))
 
-    def _reading_stage(self, word: int) -> int:
-        """In which stage its sources are read."""
-        operation = self.circuit.words[word].operation
-        if isinstance(operation, WindowTap | Gather):
-            return self.circuit.streams[self.circuit.words[word].stream].source_stage
-        return self.circuit.words[word].stage
+    def reading_stage(self, word: int, source: int) -> int:
+        """In which stage of its own stream a source of the word is read."""
+        reader = self.circuit.words[word]
+        if not isinstance(reader.operation, Starting):
+            return reader.stage
+        taken = self.circuit.streams[reader.stream].sources
+        return next(each.stage for each in taken if each.stream == self.circuit.words[source].stream)
 
     def _last_stages(self) -> dict[int, int]:
         """For each word that an output depends on, the last stage in which it is read."""
@@ -99,7 +101,7 @@ class Wiring:
         for number in range(len(words) - 1, -1, -1):
             if number in last:
                 for source in reads(words[number]):
-                    last[source] = max(last.get(source, 0), self._reading_stage(number))
+                    last[source] = max(last.get(source, 0), self.reading_stage(number, source))
         return last
 
     def _signals(self, names: Names) -> dict[Tap, Signal]:
@@ -118,7 +120,9 @@ class Wiring:
         home = {number: self._home(number) for number in sorted(self.last)}
         members: dict[_Home, list[int]] = {}
         # A stream starts somewhere even where none of its words is read.
-        for stream in self.streams()[1:]:
+        for stream in self.streams():
+            if not self.circuit.streams[stream].sources:
+                continue
             members.setdefault((self.circuit.streams[stream].name, None, stream), [])
         for number, key in home.items():
             members.setdefault(key, []).append(number)
@@ -148,7 +152,7 @@ class Wiring:
         match word.operation:
             case Read(port=port):
                 return word.layer, port, None
-            case WindowTap() | Gather():
+            case operation if isinstance(operation, Starting):
                 return word.layer, None, word.stream
             case _:
                 return word.layer, None, None

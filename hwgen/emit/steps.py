@@ -189,6 +189,12 @@ def _comparators(
     )
 
 
+def index_table(name: str, numbers: Sequence[int]) -> Table:
+    """Places in an array, -1 for none."""
+    rows = [_comma(numbers[start : start + 16]) + "," for start in range(0, len(numbers), 16)]
+    return Table(name, "int", f"[{len(numbers)}]", tuple(rows))
+
+
 def _row(name: str, numbers: Sequence[int]) -> Table:
     kind = integer_type(min(0, *numbers), max(0, *numbers))
     return Table(name, kind, f"[{len(numbers)}]", (_comma(numbers),))

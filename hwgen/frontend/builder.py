@@ -89,7 +89,9 @@ class Builder:
     def add(self, layer: Layer) -> Value:
         self.layers.append(layer)
         self.values[layer.output.name] = layer.output
-        self.ranges[layer.output.name] = layer_interval(layer, self.values[layer.input], self.ranges[layer.input])
+        sources = [self.values[name] for name in layer.inputs]
+        intervals = [self.ranges[name] for name in layer.inputs]
+        self.ranges[layer.output.name] = layer_interval(layer, sources, intervals)
         return layer.output
 
     def settled(self, signal: Signal, where: str) -> Value:

@@ -7,7 +7,6 @@ The result is the same for all three: the architecture, and the weights of each 
 import io
 import json
 import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from hwgen.errors import ModelFileError
 from hwgen.frontend.architecture import Architecture, read_architecture
 from hwgen.frontend.damage import reading
 from hwgen.frontend.hdf5 import HDF5_MAGIC, attribute, open_hdf5
-from hwgen.frontend.stored_weights import Weights, read_weights
+from hwgen.frontend.stored_weights import WeightsByPath, read_weights
+from hwgen.frontend.zips import unpacked
 
 _PARTS = ("config.json", "model.weights.h5", "metadata.json")  # of a zip; the last only says which Keras wrote it
 
@@ -28,13 +28,13 @@ class KerasFile:
     Attributes:
         path: for messages.
         architecture: layers and connections.
-        weights: layer name to (short weight name to float32 array).
+        weights: a layer's path (the models that it is in, and its own name) to (short weight name to float32 array).
         keras_major: the version of Keras that wrote it; None where the file does not say.
     """
 
     path: Path
     architecture: Architecture
-    weights: Mapping[str, Weights]
+    weights: WeightsByPath
     keras_major: int | None = None
 
 
@@ -132,7 +132,8 @@ def _major(version: Any) -> int | None:
 
 def _read_zip(path: Path, content: bytes) -> KerasFile:
     with reading(f"{path}: the .keras zip"), zipfile.ZipFile(io.BytesIO(content)) as archive:
-        parts = {name: archive.read(name) for name in _PARTS if name in archive.namelist()}
+        held = set(archive.namelist())
+        parts = {name: unpacked(archive, name, len(content)) for name in _PARTS if name in held}
     for name in _PARTS[:2]:
         if name not in parts:
             raise ModelFileError(f"{path}: a zip without {name!r}: no Keras model.")

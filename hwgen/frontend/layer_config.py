@@ -51,11 +51,6 @@ def _unknown_layer(node: Node) -> str:
             f"not in the file; use layers of theirs."
         )
     supported = ", ".join(sorted(_PARSERS))
-    if node.class_name in ("Sequential", "Functional", "Model"):
-        return (
-            f"layer {node.name!r}: is a model inside the model ({node.class_name}), which is not supported; "
-            f"build one model of single layers: {supported}."
-        )
     return f"layer {node.name!r}: class {node.class_name!r} is not supported; supported: {supported}."
 
 

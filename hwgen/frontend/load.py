@@ -41,7 +41,7 @@ def load_network(
     specs = {node.name: parse_layer(node) for node in graph.nodes}
     found = find_masks(Path(path), masks)
     lowering = Lowering(graph, specs, _input_types(graph, input_type), read_masks(found, graph))
-    lowering.builder.notes.extend(_masks_note(found))
+    lowering.builder.notes.extend([*graph.notes, *_masks_note(found)])
     return lowering.run()
 
 
@@ -144,7 +144,7 @@ def inspect_model(
         problem = str(error)
         types = {node.name: _ANY_TYPE for node in graph.nodes if node.class_name == "InputLayer"}
     lowering = Lowering(graph, specs, types, kept)
-    lowering.builder.notes.extend(_masks_note(found))
+    lowering.builder.notes.extend([*graph.notes, *_masks_note(found)])
     for node in graph.nodes:
         if node.name in specs and all(source in lowering.signals for source in node.inputs):
             refusal = _refusal(lowering, node.name)

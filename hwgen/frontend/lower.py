@@ -67,6 +67,7 @@ class Lowering:
             kind, quantizer = self._input_type(node)
             self.take_input(node, spec, kind, quantizer)
             return
+        self._refuse_unfollowed(node)
         if len(node.inputs) != 1:
             raise UnsupportedError(
                 f"layer {node.name!r} ({node.class_name}): one input is supported, got {len(node.inputs)}."
@@ -77,6 +78,23 @@ class Lowering:
                 f"layer {source!r}: a softmax is supported only at the end of the model, but {node.name!r} reads it."
             )
         self.signals[node.name] = self._lowered(node, spec, self.signals[source])
+
+    def _refuse_unfollowed(self, node: Node) -> None:
+        if node.time_distributed:
+            raise UnsupportedError(
+                f"layer {node.name!r} ({node.class_name} in TimeDistributed): layers that are applied to each time "
+                f"step are not supported."
+            )
+        for stated in node.stated:
+            shape = self.signals[node.inputs[stated.position]].shape
+            fits = len(shape) == len(stated.shape) and all(
+                size is None or size == found for size, found in zip(stated.shape, shape, strict=True)
+            )
+            if not fits:
+                raise UnsupportedError(
+                    f"layer {node.name!r} ({node.class_name}): the model that it is in states an input of shape "
+                    f"{stated.shape}, and reads {node.inputs[stated.position]!r} of shape {shape}; give it that shape."
+                )
 
     def _lowered(self, node: Node, spec: Spec, signal: Signal) -> Signal:
         builder = self.builder

@@ -16,7 +16,7 @@ class LayerComplexity:
     Attributes:
         layer: its name.
         kind: "Dense" or "Conv".
-        weights: entries of the weight tensor.
+        weights: entries of the weight tensor; of a grouped convolution, those within groups.
         nonzeros: entries left: constant multiplications in hardware.
         sums: two-operand additions of those products and the biases.
         digits: non-zero canonical signed digits of all entries: shifted terms in hardware.
@@ -70,7 +70,7 @@ def network_complexity(network: Network) -> tuple[LayerComplexity, ...]:
             LayerComplexity(
                 layer.name,
                 type(layer).__name__,
-                layer.weight.size,
+                layer.entries,
                 layer.weight.nonzeros,
                 int(np.maximum(products - 1, 0).sum()),
                 int(digits.sum()),

@@ -4,11 +4,24 @@ import json
 from typing import Any, assert_never
 
 from hwgen.fixed import FixedType, Quantizer
-from hwgen.ir.layers import Conv, Dense, Layer, MaxPool, Relu, Requantize, Reshape, StepFunction
+from hwgen.ir.layers import (
+    ArgMax,
+    Concatenate,
+    Conv,
+    Dense,
+    Layer,
+    MaxPool,
+    Merge,
+    Rearrange,
+    Relu,
+    Requantize,
+    Reshape,
+    StepFunction,
+)
 from hwgen.ir.network import Network
 from hwgen.ir.tensor import SparseTensor, Value
 
-FORMAT = 1
+FORMAT = 2
 
 
 def network_to_json(network: Network) -> str:
@@ -61,7 +74,7 @@ def _layer(layer: Layer) -> dict[str, Any]:
     common = {
         "kind": type(layer).__name__,
         "name": layer.name,
-        "input": layer.input,
+        "inputs": list(layer.inputs),
         "output": _value(layer.output),
     }
     match layer:
@@ -74,6 +87,7 @@ def _layer(layer: Layer) -> dict[str, Any]:
                 "strides": list(layer.strides),
                 "padding": [list(pair) for pair in layer.padding],
                 "dilation": list(layer.dilation),
+                "groups": layer.groups,
             }
         case MaxPool():
             return common | {
@@ -81,8 +95,14 @@ def _layer(layer: Layer) -> dict[str, Any]:
                 "strides": list(layer.strides),
                 "padding": [list(pair) for pair in layer.padding],
             }
-        case Reshape() | Relu():
+        case Reshape() | Relu() | ArgMax():
             return common
+        case Rearrange():
+            return common | {"index": layer.index.ravel().tolist()}
+        case Merge():
+            return common | {"operation": layer.operation.name}
+        case Concatenate():
+            return common | {"axis": layer.axis}
         case Requantize():
             return common | {"rounding": layer.rounding.value, "overflow": layer.overflow.value}
         case StepFunction():

@@ -3,11 +3,25 @@
 import json
 
 from hwgen.errors import NetworkError
-from hwgen.fixed import FixedType, Overflow, Quantizer, Rounding
+from hwgen.fixed import FixedType, IntArray, Overflow, Quantizer, Rounding
 from hwgen.ir.check import check_network
 from hwgen.ir.json_form import FORMAT
 from hwgen.ir.json_object import JsonObject
-from hwgen.ir.layers import Conv, Dense, Layer, MaxPool, Relu, Requantize, Reshape, StepFunction
+from hwgen.ir.layers import (
+    ArgMax,
+    Concatenate,
+    Conv,
+    Dense,
+    Layer,
+    MaxPool,
+    Merge,
+    MergeOperation,
+    Rearrange,
+    Relu,
+    Requantize,
+    Reshape,
+    StepFunction,
+)
 from hwgen.ir.network import Exactness, Input, Network
 from hwgen.ir.tensor import SparseTensor, Value
 
@@ -73,7 +87,15 @@ def _tensor(document: JsonObject) -> SparseTensor:
 
 def _layer(document: JsonObject) -> Layer:
     kind = document.text("kind")
-    common = document.text("name"), document.text("input"), document.part("output", _value)
+    name, inputs, output = document.text("name"), document.texts("inputs"), document.part("output", _value)
+    match kind:
+        case "Merge":
+            return Merge(name, inputs, output, document.member("operation", MergeOperation))
+        case "Concatenate":
+            return Concatenate(name, inputs, output, document.integer("axis"))
+    if len(inputs) != 1:
+        raise document.refusal(f"one input was expected, got {len(inputs)}")
+    common = name, inputs[0], output
     match kind:
         case "Dense":
             return Dense(*common, document.part("weight", _tensor), document.array("bias"))
@@ -85,6 +107,7 @@ def _layer(document: JsonObject) -> Layer:
                 document.integers("strides"),
                 document.pairs("padding"),
                 document.integers("dilation"),
+                document.integer("groups"),
             )
         case "MaxPool":
             return MaxPool(
@@ -92,6 +115,10 @@ def _layer(document: JsonObject) -> Layer:
             )
         case "Reshape":
             return Reshape(*common)
+        case "Rearrange":
+            return Rearrange(*common, _index(document, output))
+        case "ArgMax":
+            return ArgMax(*common)
         case "Relu":
             return Relu(*common)
         case "Requantize":
@@ -103,3 +130,10 @@ def _layer(document: JsonObject) -> Layer:
     raise document.refusal(
         f"unknown kind {kind!r}; this hwgen knows {', '.join(known.__name__ for known in Layer.__args__)}"
     )
+
+
+def _index(document: JsonObject, output: Value) -> IntArray:
+    index = document.array("index")
+    if index.size != output.size:
+        raise document.refusal(f"'index' should hold {output.size} integers, got {index.size}")
+    return index.reshape(output.shape)

@@ -1,10 +1,12 @@
 """The layers of a Network: one frozen dataclass each, arithmetic on integer codes, exact.
 
-Every layer reads one value (``input``, by name) and defines one (``output``). Nothing rounds or saturates except
-``Requantize`` and ``StepFunction``; everything else is exact and its output type holds every reachable code.
+Every layer reads values by name (``inputs``; most read one, ``input``) and defines one (``output``). Nothing rounds or
+saturates except ``Requantize`` and ``StepFunction``; everything else is exact and its output type holds every reachable
+code.
 """
 
 from dataclasses import dataclass, fields
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,17 @@ import numpy as np
 from hwgen.errors import NetworkError
 from hwgen.fixed import IntArray, Overflow, Quantizer, Rounding
 from hwgen.ir.tensor import SparseTensor, Value, read_only
+
+
+class _OneInput:
+    """A layer that reads one value."""
+
+    __slots__ = ()
+
+    @property
+    def inputs(self: Any) -> tuple[str, ...]:
+        """Names of the values that the layer reads."""
+        return (self.input,)
 
 
 class _Contents:
@@ -26,7 +39,7 @@ class _Contents:
         return all(_same(getattr(self, name), getattr(other, name)) for name in names)
 
     def __hash__(self: Any) -> int:
-        return hash((type(self), self.name, self.input, self.output))
+        return hash((type(self), self.name, self.inputs, self.output))
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -34,7 +47,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Dense(_Contents):
+class Dense(_OneInput, _Contents):
     """``output[j] = sum_i input[i] * weight[i, j] + bias[j]``, exact.
 
     Attributes:
@@ -51,9 +64,14 @@ class Dense(_Contents):
     def __post_init__(self) -> None:
         object.__setattr__(self, "bias", read_only(self.bias))
 
+    @property
+    def entries(self) -> int:
+        """Weights that the layer has before pruning."""
+        return self.weight.size
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Conv(_Contents):
+class Conv(_OneInput, _Contents):
     """A convolution over one or two spatial axes (cross-correlation, as in Keras), exact.
 
     Attributes:
@@ -62,6 +80,7 @@ class Conv(_Contents):
         strides: one a spatial axis.
         padding: zeros (before, after), one pair a spatial axis.
         dilation: one a spatial axis.
+        groups: in how many groups channels stand; an output channel has weights only for the inputs of its group.
     """
 
     name: str
@@ -72,13 +91,19 @@ class Conv(_Contents):
     strides: tuple[int, ...]
     padding: tuple[tuple[int, int], ...]
     dilation: tuple[int, ...]
+    groups: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bias", read_only(self.bias))
 
+    @property
+    def entries(self) -> int:
+        """Weights that the layer has before pruning: those between channels of one group."""
+        return self.weight.size // self.groups
+
 
 @dataclass(frozen=True, slots=True)
-class MaxPool:
+class MaxPool(_OneInput):
     """The maximum over a window of each channel; padded positions never win.
 
     Attributes:
@@ -96,7 +121,7 @@ class MaxPool:
 
 
 @dataclass(frozen=True, slots=True)
-class Reshape:
+class Reshape(_OneInput):
     """The same codes in the same C order under another shape; wires only."""
 
     name: str
@@ -104,8 +129,74 @@ class Reshape:
     output: Value
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Rearrange(_OneInput, _Contents):
+    """Codes in another order, some of them several times or not at all, and zeros; wires only.
+
+    Attributes:
+        index: (output shape) int64: which code of the input, in C order, each code of the output is; -1 for zero.
+    """
+
+    name: str
+    input: str
+    output: Value
+    index: IntArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "index", read_only(self.index))
+
+
+class MergeOperation(Enum):
+    """What a ``Merge`` does with the codes at one position."""
+
+    ADD = "add"
+    SUBTRACT = "subtract"  # the second from the first
+    MULTIPLY = "multiply"
+    MAXIMUM = "maximum"
+    MINIMUM = "minimum"
+
+
 @dataclass(frozen=True, slots=True)
-class Relu:
+class Merge:
+    """Values of one shape, position by position, exact.
+
+    Codes whose fraction is smaller than the output's are shifted to it first; products have the sum of the fractions.
+
+    Attributes:
+        inputs: two or more, the same one twice if need be; exactly two to subtract or multiply.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    output: Value
+    operation: MergeOperation
+
+
+@dataclass(frozen=True, slots=True)
+class Concatenate:
+    """Values one behind the other along an axis; codes are shifted to the output's fraction as in ``Merge``.
+
+    Attributes:
+        axis: from 0, without the batch axis.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    output: Value
+    axis: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArgMax(_OneInput):
+    """The index of the largest code along the last axis, the first of equal ones; the output's last axis is 1."""
+
+    name: str
+    input: str
+    output: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Relu(_OneInput):
     """``max(input, 0)``; same fraction, exact."""
 
     name: str
@@ -114,7 +205,7 @@ class Relu:
 
 
 @dataclass(frozen=True, slots=True)
-class Requantize:
+class Requantize(_OneInput):
     """Shift, round and resolve overflow: the step function of an ``ap_fixed`` assignment."""
 
     name: str
@@ -129,7 +220,7 @@ class Requantize:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StepFunction(_Contents):
+class StepFunction(_OneInput, _Contents):
     """A step function of the input code, one for each channel (last axis) or one for all.
 
     ``output = levels[c, k]`` where k of the thresholds ``thresholds[c]`` are at most the input.
@@ -158,7 +249,8 @@ class StepFunction(_Contents):
             )
 
 
-Layer = Dense | Conv | MaxPool | Reshape | Relu | Requantize | StepFunction
+SingleInput = Dense | Conv | MaxPool | Reshape | Rearrange | ArgMax | Relu | Requantize | StepFunction
+Layer = SingleInput | Merge | Concatenate
 
 
 def output_length(size: int, window: int, stride: int, padding: tuple[int, int], dilation: int = 1) -> int:

@@ -1,36 +1,30 @@
 """Exact intervals of every value: what each channel can reach, given the types of the inputs."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 import numpy as np
 
 from hwgen.errors import TypeRangeError
 from hwgen.fixed import FixedType, IntArray, Overflow, Quantizer, requantize
-from hwgen.ir.layers import Conv, Dense, Layer, MaxPool, Relu, Requantize, Reshape, StepFunction
+from hwgen.ir.interval import CODE_BITS, Interval
+from hwgen.ir.layers import (
+    ArgMax,
+    Concatenate,
+    Conv,
+    Dense,
+    Layer,
+    MaxPool,
+    Merge,
+    Rearrange,
+    Relu,
+    Requantize,
+    Reshape,
+    StepFunction,
+)
+from hwgen.ir.merge_ranges import aligned, merged
 from hwgen.ir.network import Network
 from hwgen.ir.tensor import SparseTensor, Value
-
-CODE_BITS = 62  # a code, and every partial sum on the way to it, stays below 2**62 in magnitude
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Interval:
-    """Lowest and highest code of each channel.
-
-    Attributes:
-        low: (channels,) int64: the last axis of the value, every position included.
-        high: same shape.
-    """
-
-    low: IntArray
-    high: IntArray
-
-    @property
-    def bounds(self) -> tuple[int, int]:
-        """Lowest and highest code over all channels."""
-        return int(self.low.min()), int(self.high.max())
 
 
 def value_ranges(network: Network) -> Mapping[str, Interval]:
@@ -42,7 +36,8 @@ def value_ranges(network: Network) -> Mapping[str, Interval]:
     values = network.values()
     ranges = {source.value.name: input_interval(source.value) for source in network.inputs}
     for layer in network.layers:
-        ranges[layer.output.name] = layer_interval(layer, values[layer.input], ranges[layer.input])
+        sources = [values[name] for name in layer.inputs]
+        ranges[layer.output.name] = layer_interval(layer, sources, [ranges[name] for name in layer.inputs])
     return ranges
 
 
@@ -54,8 +49,9 @@ def input_interval(value: Value) -> Interval:
     )
 
 
-def layer_interval(layer: Layer, source: Value, given: Interval) -> Interval:
-    """The interval of a layer's output, from the value it reads and that value's interval."""
+def layer_interval(layer: Layer, sources: Sequence[Value], intervals: Sequence[Interval]) -> Interval:
+    """The interval of a layer's output, from the values it reads and their intervals."""
+    source, given = sources[0], intervals[0]
     match layer:
         case Dense():
             return sum_interval(layer.name, layer.weight, layer.bias, given)
@@ -70,6 +66,14 @@ def layer_interval(layer: Layer, source: Value, given: Interval) -> Interval:
             return given
         case Reshape():
             return _reshaped(source, layer.output, given)
+        case Rearrange():
+            return _rearranged(layer, source, given)
+        case Merge():
+            return merged(layer, sources, intervals)
+        case Concatenate():
+            return _concatenated(layer, sources, intervals)
+        case ArgMax():
+            return Interval(np.zeros(1, dtype=np.int64), np.full(1, source.shape[-1] - 1, dtype=np.int64))
         case Relu():
             return Interval(np.maximum(given.low, 0), np.maximum(given.high, 0))
         case Requantize():
@@ -114,6 +118,22 @@ def _reshaped(source: Value, output: Value, given: Interval) -> Interval:
     per_code_low, per_code_high = np.tile(given.low, repeats), np.tile(given.high, repeats)
     channels = output.shape[-1]
     return Interval(per_code_low.reshape(-1, channels).min(axis=0), per_code_high.reshape(-1, channels).max(axis=0))
+
+
+def _rearranged(layer: Rearrange, source: Value, given: Interval) -> Interval:
+    """Each output channel reaches what the channels reach that some code of it comes from."""
+    channels = layer.output.shape[-1]
+    # A zero is one more channel of the source.
+    low, high = np.append(given.low, 0), np.append(given.high, 0)
+    origin = np.where(layer.index < 0, len(given.low), layer.index % source.shape[-1]).reshape(-1, channels)
+    return Interval(low[origin].min(axis=0), high[origin].max(axis=0))
+
+
+def _concatenated(layer: Concatenate, sources: Sequence[Value], intervals: Sequence[Interval]) -> Interval:
+    shifted = aligned(layer, sources, intervals)
+    if layer.axis == len(layer.output.shape) - 1:
+        return Interval(np.concatenate([i.low for i in shifted]), np.concatenate([i.high for i in shifted]))
+    return Interval(np.min([i.low for i in shifted], axis=0), np.max([i.high for i in shifted], axis=0))
 
 
 def _stepped(layer: StepFunction, given: Interval) -> Interval:

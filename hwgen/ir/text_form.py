@@ -2,7 +2,20 @@
 
 from typing import assert_never
 
-from hwgen.ir.layers import Conv, Dense, Layer, MaxPool, Relu, Requantize, Reshape, StepFunction
+from hwgen.ir.layers import (
+    ArgMax,
+    Concatenate,
+    Conv,
+    Dense,
+    Layer,
+    MaxPool,
+    Merge,
+    Rearrange,
+    Relu,
+    Requantize,
+    Reshape,
+    StepFunction,
+)
 from hwgen.ir.network import Network
 
 
@@ -14,8 +27,9 @@ def network_text(network: Network) -> str:
         rows.append((source.value.name, "input", "", _shape(source.value.shape), str(source.value.type), details))
     for layer in network.layers:
         kind = type(layer).__name__
+        reads = ", ".join(layer.inputs)
         rows.append(
-            (layer.output.name, kind, layer.input, _shape(layer.output.shape), str(layer.output.type), _details(layer))
+            (layer.output.name, kind, reads, _shape(layer.output.shape), str(layer.output.type), _details(layer))
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -28,8 +42,9 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 def _weights(layer: Dense | Conv) -> str:
-    weight = layer.weight
-    return f"{weight.nonzeros} of {weight.size} weights left ({weight.sparsity:.1%} zero), weight {weight.type}"
+    left, entries = layer.weight.nonzeros, layer.entries
+    zero = 1 - left / entries if entries else 0.0
+    return f"{left} of {entries} weights left ({zero:.1%} zero), weight {layer.weight.type}"
 
 
 def _sliding(layer: Conv | MaxPool) -> str:
@@ -47,11 +62,20 @@ def _details(layer: Layer) -> str:
             geometry = f"kernel {_shape(layer.weight.shape)}, {_sliding(layer)}"
             if any(d > 1 for d in layer.dilation):
                 geometry += f", dilation {_shape(layer.dilation)}"
+            if layer.groups > 1:
+                geometry += f", {layer.groups} groups"
             return f"{_weights(layer)}, {geometry}"
         case MaxPool():
             return f"window {_shape(layer.window)}, {_sliding(layer)}"
-        case Reshape() | Relu():
+        case Reshape() | Relu() | ArgMax():
             return ""
+        case Rearrange():
+            zeros = int((layer.index < 0).sum())
+            return f"{zeros} zeros added" if zeros else ""
+        case Merge():
+            return layer.operation.value
+        case Concatenate():
+            return f"along axis {layer.axis}"
         case Requantize():
             return f"{layer.rounding.value}, {layer.overflow.value}"
         case StepFunction():

@@ -5,21 +5,36 @@ Codes travel as float32 while every intermediate result stays below 2**24, as fl
 magnitude faster than integer ones. The bounds come from interval arithmetic, not from the data.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, assert_never
+from typing import assert_never
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
 from hwgen.fixed import IntArray, Overflow, Rounding, requantize
-from hwgen.ir import Conv, Dense, Interval, Layer, MaxPool, Relu, Requantize, Reshape, StepFunction, Value
+from hwgen.ir import (
+    ArgMax,
+    Concatenate,
+    Conv,
+    Dense,
+    Interval,
+    Layer,
+    MaxPool,
+    Merge,
+    Rearrange,
+    Relu,
+    Requantize,
+    Reshape,
+    StepFunction,
+    Value,
+)
 from hwgen.ir.layers import step_codes
+from hwgen.reference.formats import Codes, number_format
+from hwgen.reference.merging import concatenate, merge
 
-Codes = NDArray[Any]  # integers, held as float32, float64 or int64
-Kernel = Callable[[Codes], Codes]  # (samples, *input shape) to (samples, *output shape)
+Kernel = Callable[..., Codes]  # one (samples, *input shape) array an input, to (samples, *output shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +52,14 @@ class Step:
     bytes_a_sample: int
 
 
-def number_format(magnitude: float) -> np.dtype[Any]:
-    """The cheapest format in which sums up to this magnitude are exact in any order."""
-    if magnitude < 2.0**24:
-        return np.dtype(np.float32)
-    return np.dtype(np.float64 if magnitude < 2.0**53 else np.int64)
-
-
-def prepare(layer: Layer, source: Value, given: Interval) -> Step:
+def prepare(layer: Layer, sources: Sequence[Value], intervals: Sequence[Interval]) -> Step:
     """Choose number formats and lay out weights once, for any number of samples.
 
     Args:
-        source: the value that the layer reads.
-        given: that value's interval.
+        sources: the values that the layer reads.
+        intervals: theirs.
     """
+    source, given = sources[0], intervals[0]
     match layer:
         case Dense():
             return Step(layer, _dense(layer, given), 4 * max(source.size, layer.output.size))
@@ -61,6 +70,14 @@ def prepare(layer: Layer, source: Value, given: Interval) -> Step:
         case Reshape():
             shape = layer.output.shape
             return Step(layer, lambda codes: codes.reshape(len(codes), *shape), 4 * source.size)
+        case Rearrange():
+            return Step(layer, _rearrange(layer), 8 * layer.output.size)
+        case Merge():
+            return Step(layer, merge(layer, sources, intervals), 8 * layer.output.size)
+        case Concatenate():
+            return Step(layer, concatenate(layer, sources, intervals), 8 * layer.output.size)
+        case ArgMax():
+            return Step(layer, lambda codes: codes.argmax(axis=-1, keepdims=True), 8 * source.size)
         case Relu():
             return Step(layer, lambda codes: np.maximum(codes, codes.dtype.type(0)), 4 * source.size)
         case Requantize():
@@ -142,6 +159,18 @@ def _max_pool(layer: MaxPool, given: Interval) -> Kernel:
             for tap in taps[1:]:
                 best = np.maximum(best, tap)
         return best
+
+    return run
+
+
+def _rearrange(layer: Rearrange) -> Kernel:
+    origin = np.maximum(layer.index.ravel(), 0)
+    zeros = np.flatnonzero(layer.index.ravel() < 0)
+
+    def run(codes: Codes) -> Codes:
+        moved = codes.reshape(len(codes), -1)[:, origin]
+        moved[:, zeros] = 0
+        return moved.reshape(len(codes), *layer.output.shape)
 
     return run
 

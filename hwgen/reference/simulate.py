@@ -7,7 +7,8 @@ import numpy as np
 from hwgen.errors import InputError
 from hwgen.fixed import IntArray
 from hwgen.ir import Network, value_ranges
-from hwgen.reference.kernels import Codes, Step, prepare
+from hwgen.reference.formats import Codes
+from hwgen.reference.kernels import Step, prepare
 
 _BLOCK_BYTES = 1 << 19  # the largest array of a block stays within this, so that a block stays in the cache
 _MOST_AT_ONCE = 4096
@@ -54,16 +55,17 @@ def _blocks(
     steps = _steps(network)
     largest = max((step.bytes_a_sample for step in steps), default=1)
     at_once = max(1, min(_MOST_AT_ONCE, _BLOCK_BYTES // largest))
-    last_use = {step.layer.input: position for position, step in enumerate(steps)}
+    last_use = {name: position for position, step in enumerate(steps) for name in step.layer.inputs}
     for start in range(0, len(inputs[0]), at_once):
         block: dict[str, Codes] = {
             source.value.name: codes[start : start + at_once]
             for source, codes in zip(network.inputs, inputs, strict=True)
         }
         for position, step in enumerate(steps):
-            block[step.layer.output.name] = step.kernel(block[step.layer.input])
-            if step.layer.input not in keep and last_use[step.layer.input] == position:
-                del block[step.layer.input]
+            block[step.layer.output.name] = step.kernel(*(block[name] for name in step.layer.inputs))
+            for name in set(step.layer.inputs) - keep:
+                if last_use[name] == position:
+                    del block[name]
         yield start, block
 
 
@@ -101,4 +103,7 @@ def same_samples(arrays: Sequence[IntArray]) -> int:
 def _steps(network: Network) -> list[Step]:
     ranges = value_ranges(network)
     values = network.values()
-    return [prepare(layer, values[layer.input], ranges[layer.input]) for layer in network.layers]
+    return [
+        prepare(layer, [values[name] for name in layer.inputs], [ranges[name] for name in layer.inputs])
+        for layer in network.layers
+    ]

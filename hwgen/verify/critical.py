@@ -135,16 +135,15 @@ def critical_points(network: Network) -> tuple[Critical, ...]:
     values = network.values()
     found: list[Critical] = []
     for layer in network.layers:
-        source = values[layer.input]
-        given = ranges[layer.input]
+        if not isinstance(layer, Requantize | StepFunction):
+            continue
+        source, given = values[layer.input], ranges[layer.input]
         if isinstance(layer, Requantize):
             thresholds = _range_edges(layer.quantizer, source, given)
             shift = max(0, source.type.fraction - layer.output.type.fraction)
             shift = shift if shift < 62 else 0  # half of 2**62 is beyond every code
-        elif isinstance(layer, StepFunction):
-            thresholds, shift = layer.thresholds, 0
         else:
-            continue
+            thresholds, shift = layer.thresholds, 0
         possible = np.stack(
             [
                 _possible(thresholds[c if len(thresholds) > 1 else 0], shift, low, high)
@@ -163,19 +162,19 @@ def turning_points(network: Network) -> "tuple[Critical | PoolOrder, ...]":
     values = network.values()
     found: list[Critical | PoolOrder] = []
     for layer in network.layers:
+        if not isinstance(layer, MaxPool | Relu | Requantize):
+            continue
         source, given = values[layer.input], ranges[layer.input]
         if isinstance(layer, MaxPool):
             found.append(PoolOrder.of(layer, source))
             continue
         if isinstance(layer, Relu):
             thresholds = np.array([[0, 1]], dtype=np.int64)
-        elif isinstance(layer, Requantize):
+        else:
             shift = source.type.fraction - layer.output.type.fraction
             low, high = given.bounds
             at = [_first_reaching(code, shift, layer.quantizer, source.type, low, high) for code in (0, 1)]
             thresholds = np.array([at], dtype=np.int64)
-        else:
-            continue
         possible = np.stack(
             [_possible(thresholds[0], 0, *ends) for ends in zip(given.low.tolist(), given.high.tolist(), strict=True)]
         )

@@ -36,7 +36,7 @@ class Chain:
         self.layers: list[Layer] = []
 
     def _append(self, layer: Layer) -> "Chain":
-        self.interval = layer_interval(layer, self.value, self.interval)
+        self.interval = layer_interval(layer, [self.value], [self.interval])
         self.layers.append(layer)
         self.value = layer.output
         return self
@@ -46,7 +46,7 @@ class Chain:
 
     def _sum_type(self, build, shape: tuple[int, ...], fraction: int) -> Layer:  # type: ignore[no-untyped-def]
         wide = build(Value(self._name(), shape, FixedType(True, 64, fraction)))
-        low, high = layer_interval(wide, self.value, self.interval).bounds
+        low, high = layer_interval(wide, [self.value], [self.interval]).bounds
         return build(Value(self._name(), shape, FixedType.holding(low, high, fraction)))
 
     def dense(self, weight: np.ndarray, bias: Sequence[int], fraction: int = 3) -> "Chain":

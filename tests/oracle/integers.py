@@ -9,7 +9,23 @@ from fractions import Fraction
 from itertools import product
 from typing import Any, assert_never
 
-from hwgen.ir import Conv, Dense, Layer, MaxPool, Network, Relu, Requantize, Reshape, SparseTensor, StepFunction, Value
+from hwgen.ir import (
+    ArgMax,
+    Concatenate,
+    Conv,
+    Dense,
+    Layer,
+    MaxPool,
+    Merge,
+    Network,
+    Rearrange,
+    Relu,
+    Requantize,
+    Reshape,
+    SparseTensor,
+    StepFunction,
+    Value,
+)
 from oracle.rational import quantize_rational, two_to
 
 Position = tuple[int, ...]
@@ -45,13 +61,15 @@ def trace_sample(network: Network, inputs: Mapping[str, Codes]) -> dict[str, Cod
     values = {source.value.name: source.value for source in network.inputs}
     codes = dict(inputs)
     for layer in network.layers:
-        codes[layer.output.name] = layer_codes(layer, values[layer.input], codes[layer.input])
+        sources = [values[name] for name in layer.inputs]
+        codes[layer.output.name] = layer_codes(layer, sources, [codes[name] for name in layer.inputs])
         values[layer.output.name] = layer.output
     return codes
 
 
-def layer_codes(layer: Layer, source: Value, given: Codes) -> Codes:
+def layer_codes(layer: Layer, sources: Sequence[Value], inputs: Sequence[Codes]) -> Codes:
     """One layer on one sample."""
+    source, given = sources[0], inputs[0]
     match layer:
         case Dense():
             return _dense(layer, source, given)
@@ -62,6 +80,16 @@ def layer_codes(layer: Layer, source: Value, given: Codes) -> Codes:
         case Reshape():
             moves = zip(positions(source.shape), positions(layer.output.shape), strict=True)
             return {to: given[origin] for origin, to in moves}
+        case Rearrange():
+            flat = [given[p] for p in positions(source.shape)]
+            origins = zip(positions(layer.output.shape), layer.index.ravel().tolist(), strict=True)
+            return {to: 0 if origin < 0 else flat[origin] for to, origin in origins}
+        case Merge():
+            return {p: _merged(layer, sources, [codes[p] for codes in inputs]) for p in given}
+        case Concatenate():
+            return _concatenated(layer, sources, inputs)
+        case ArgMax():
+            return {(*p, 0): _first_largest(given, p, source.shape[-1]) for p in positions(source.shape[:-1])}
         case Relu():
             return {p: max(0, code) for p, code in given.items()}
         case Requantize():
@@ -118,6 +146,45 @@ def _max_pool(layer: MaxPool, source: Value, given: Codes) -> Codes:
                     seen.append(given[*place, channel])
             result[*position, channel] = max(seen)
     return result
+
+
+def _merged(layer: Merge, sources: Sequence[Value], codes: Sequence[int]) -> int:
+    """In rationals: what the values are, merged, in steps of the output."""
+    values = [code * two_to(-source.type.fraction) for code, source in zip(codes, sources, strict=True)]
+    match layer.operation.value:
+        case "add":
+            value = sum(values, Fraction(0))
+        case "subtract":
+            value = values[0] - values[1]
+        case "multiply":
+            value = values[0] * values[1]
+        case "maximum":
+            value = max(values)
+        case "minimum":
+            value = min(values)
+    return _whole(value * two_to(layer.output.type.fraction))
+
+
+def _concatenated(layer: Concatenate, sources: Sequence[Value], inputs: Sequence[Codes]) -> Codes:
+    result, start = {}, 0
+    for source, codes in zip(sources, inputs, strict=True):
+        factor = two_to(layer.output.type.fraction - source.type.fraction)
+        for position, code in codes.items():
+            moved = list(position)
+            moved[layer.axis] += start
+            result[tuple(moved)] = _whole(code * factor)
+        start += source.shape[layer.axis]
+    return {p: result[p] for p in positions(layer.output.shape)}
+
+
+def _whole(value: Fraction) -> int:
+    assert Fraction(value).denominator == 1
+    return int(value)
+
+
+def _first_largest(given: Codes, position: Position, channels: int) -> int:
+    codes = [given[*position, channel] for channel in range(channels)]
+    return codes.index(max(codes))
 
 
 def _inside(place: Position, shape: Sequence[int]) -> bool:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 Config = dict[str, Any]
 Arrays = Mapping[str, NDArray[Any]]
+Source = str | tuple[str, int, int]  # a layer's name; of its second call or its second output (name, call, output)
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,18 @@ class KerasLayer:
 
     Attributes:
         sources: names of the layers that it reads; empty: the one before it.
+        calls: what each of its calls reads, where it is called several times.
+        inside: the layers of a layer that is a model.
+        ends: what such a model returns; empty: the output of its last layer.
     """
 
     class_name: str
     config: Config
     weights: Arrays = field(default_factory=dict)
-    sources: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+    calls: tuple[tuple[Source, ...], ...] = ()
+    inside: tuple["KerasLayer", ...] = ()
+    ends: tuple[Source, ...] = ()
 
     @property
     def name(self) -> str:
@@ -46,6 +53,20 @@ class KerasLayer:
 def layer(class_name: str, name: str, **options: Any) -> KerasLayer:
     """A layer without weights."""
     return KerasLayer(class_name, {"name": name, "trainable": True, "dtype": "float32", **options})
+
+
+def model(
+    name: str, layers: Sequence[KerasLayer], ends: Sequence[Source] = (), sequential: bool = False, **reads: Any
+) -> KerasLayer:
+    """A model as a layer of another; ``reads`` are its ``sources`` or ``calls``."""
+    kind = "Sequential" if sequential else "Functional"
+    return KerasLayer(kind, {"name": name, "trainable": True}, inside=tuple(layers), ends=tuple(ends), **reads)
+
+
+def each_step(name: str, inner: KerasLayer, **reads: Any) -> KerasLayer:
+    """A layer, or a model, in a TimeDistributed wrapper."""
+    config = {"name": name, "trainable": True, "dtype": "float32", "layer": inner}
+    return KerasLayer("TimeDistributed", config, **reads)
 
 
 def input_layer(name: str, shape: tuple[int, ...]) -> KerasLayer:
@@ -151,66 +172,103 @@ _NORMALIZATION: Config = {
 _MODEL_NAME = "sequential"  # what a model without a name is called
 
 
-def sequential(layers: Sequence[KerasLayer]) -> Config:
+def sequential(layers: Sequence[KerasLayer], keras3: bool = False) -> Config:
     """The architecture of a Sequential model, as ``model.to_json()`` gives it."""
     return {
         "class_name": "Sequential",
-        "config": {"name": _MODEL_NAME, "layers": [_serialized(entry) for entry in layers]},
+        "config": {"name": _MODEL_NAME, "layers": [_serialized(entry, keras3) for entry in layers]},
         "keras_version": "2.21.0",
         "backend": "tensorflow",
     }
 
 
-def functional(layers: Sequence[KerasLayer], outputs: Sequence[str] = (), keras3: bool = False) -> Config:
+def functional(layers: Sequence[KerasLayer], outputs: Sequence[Source] = (), keras3: bool = False) -> Config:
     """The architecture of a Functional model; each layer reads its sources, or the layer before it.
 
     Args:
-        outputs: names; the last layer where empty.
+        outputs: the last layer's where empty.
         keras3: connections as Keras 3 writes them, tensors in args and kwargs.
     """
+    known = {entry.name: entry for entry in layers}
+
+    def reference(source: Source) -> list[Any]:
+        name, call, output = (source, 0, 0) if isinstance(source, str) else source
+        # Keras 2 counts a model's own connection of its input to its output as its first call.
+        own = not keras3 and bool(known[name].inside) and known[name].inside[0].class_name == "InputLayer"
+        return [name, call + int(own), output]
+
     entries = []
     for position, entry in enumerate(layers):
-        sources = entry.sources or ((layers[position - 1].name,) if entry.class_name != "InputLayer" else ())
-        tensors = [_tensor(source) for source in sources]
-        if keras3:
-            calls: Any = [{"args": tensors if len(tensors) == 1 else [tensors], "kwargs": {}}]
-        else:
-            calls = [[[source, 0, 0, {}] for source in sources]]
-        inbound = calls if sources else []
-        entries.append({**_serialized(entry), "name": entry.name, "inbound_nodes": inbound})
+        before = (layers[position - 1].name,) if entry.class_name != "InputLayer" else ()
+        calls = entry.calls or (entry.sources or before,)
+        inbound: list[Any] = []
+        for sources in filter(None, calls):
+            if keras3:
+                tensors = [_tensor(reference(source)) for source in sources]
+                mask = {"mask": [None] * len(tensors)} if entry.inside else {}
+                inbound.append({"args": tensors if len(tensors) == 1 else [tensors], "kwargs": mask})
+            else:
+                inbound.append([[*reference(source), {}] for source in sources])
+        entries.append({**_serialized(entry, keras3), "name": entry.name, "inbound_nodes": inbound})
     inputs = [[entry.name, 0, 0] for entry in layers if entry.class_name == "InputLayer"]
-    ends = [[name, 0, 0] for name in outputs or [layers[-1].name]]
+    ends = [reference(source) for source in outputs or [layers[-1].name]]
     if keras3:  # a single one is not put in a list
         inputs, ends = (value[0] if len(value) == 1 else value for value in (inputs, ends))
     inner = {"name": _MODEL_NAME, "layers": entries, "input_layers": inputs, "output_layers": ends}
     return {"class_name": "Functional", "config": inner}
 
 
-def _tensor(source: str) -> Config:
-    config = {"shape": [None, 1], "dtype": "float32", "keras_history": [source, 0, 0]}
+def _tensor(reference: list[Any]) -> Config:
+    config = {"shape": [None, 1], "dtype": "float32", "keras_history": reference}
     return {"class_name": "__keras_tensor__", "config": config}
 
 
-def _serialized(entry: KerasLayer) -> Config:
-    return {"class_name": entry.class_name, "config": entry.config}
+def _serialized(entry: KerasLayer, keras3: bool = False) -> Config:
+    config = entry.config
+    if entry.inside:
+        made = (
+            sequential(entry.inside, keras3)
+            if entry.class_name == "Sequential"
+            else functional(entry.inside, entry.ends, keras3)
+        )
+        config = {**made["config"], **config}
+    if isinstance(config.get("layer"), KerasLayer):
+        config = {**config, "layer": _serialized(config["layer"], keras3)}
+    return {"class_name": entry.class_name, "config": config}
 
 
 def as_keras3(architecture: Config) -> Config:
-    """The same architecture with what Keras 3 adds: modules, registered names, and dtype policies."""
-    text = json.dumps(architecture)
-    model = json.loads(text)
-    for entry in model["config"]["layers"]:
-        name = entry["class_name"]
-        ours = name.startswith("Q")
-        entry["module"] = "qkeras.qlayers" if ours else "keras.layers"
-        entry["registered_name"] = f"qkeras>{name}" if ours else None
-        config = entry["config"]
-        if "batch_input_shape" in config:
-            config["batch_shape"] = config.pop("batch_input_shape")
-        else:
-            policy = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}}
-            config["dtype"] = {**policy, "registered_name": None}
-    return dict(model)
+    """The same architecture with what Keras 3 and qkeras-v3 add: modules, registered names, policies, more options."""
+    made = json.loads(json.dumps(architecture))
+    for entry in made["config"]["layers"]:
+        _add_modules(entry)
+    return dict(made)
+
+
+def _add_modules(entry: Config) -> None:
+    name, config = entry["class_name"], entry["config"]
+    ours = name.startswith("Q")
+    models = {"Sequential": "keras", "Functional": "keras.src.models.functional"}
+    entry["module"] = "qkeras.qlayers" if ours else models.get(name, "keras.layers")
+    entry["registered_name"] = f"qkeras>{name}" if ours else "Functional" if name == "Functional" else None
+    entry["build_config"] = {"input_shape": None}
+    if "batch_input_shape" in config:
+        config["batch_shape"] = config.pop("batch_input_shape")
+    elif name != "Functional":
+        policy = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}}
+        config["dtype"] = {**policy, "registered_name": None, "shared_object_id": 139883104174672}
+    if name == "QDense":
+        config["quantization_config"] = None
+    if name in ("QConv2DBatchnorm", "QBatchNormalization", "BatchNormalization"):
+        config.update(synchronized=False, renorm=False, renorm_clipping=None, renorm_momentum=0.99)
+    for value in config.values():
+        if isinstance(value, dict) and value.get("module") == "qkeras.quantizers":
+            value["registered_name"] = f"qkeras>{value['class_name']}"
+            value["shared_object_id"] = 139882659365072
+            if value["class_name"] == "quantized_bits":
+                value["config"]["post_training_scale"] = None
+    for inner in [*config.get("layers", []), *([config["layer"]] if "layer" in config else [])]:
+        _add_modules(inner)
 
 
 def pruned(layers: Sequence[KerasLayer], masks: Mapping[str, NDArray[Any]]) -> list[KerasLayer]:
@@ -263,23 +321,51 @@ def write_named_weights(
     group.attrs["layer_names"] = np.array([entry.name.encode() for entry in layers])
     for entry in layers:
         stored = group.create_group(entry.name)
-        names = [f"{scope}{_owner(entry, short)}/{short}{suffix}" for short in entry.weights]
+        held = _named(entry, suffix, scope)
+        names = list(held)
         encoded = [name.encode() for name in names]
         if chunked:
             for number, name in enumerate(encoded):
                 stored.attrs[f"weight_names{number}"] = np.array([name])
         else:
             stored.attrs["weight_names"] = np.array(encoded) if names else np.array([], dtype=np.float64)
-        for name, array in zip(names, entry.weights.values(), strict=True):
+        for name, array in held.items():
             stored.create_dataset(name, data=_float32(array))
+
+
+_NOT_TRAINED = ("moving_mean", "moving_variance", "iteration")
+_CELLS = {"QSimpleRNN": "q_simple_rnn_cell", "QLSTM": "qlstm_cell", "QGRU": "qgru_cell"}
+
+
+def _named(entry: KerasLayer, suffix: str, scope: str) -> dict[str, NDArray[Any]]:
+    """Weights by the names that they have in the group of a layer of the outermost model.
+
+    What is trained stands first. Keras 3, which has no suffix, puts the models that a layer is in before its name.
+    """
+    inner = entry.config.get("layer")
+    parts = [(entry, scope)]
+    if isinstance(inner, KerasLayer):  # Keras 2 names the weights after the wrapper, Keras 3 after both
+        parts = [
+            (inner, f"{scope}{entry.name}/") if not suffix or inner.inside else (inner.changed(name=entry.name), scope)
+        ]
+    elif entry.inside:
+        parts = [(part, scope if suffix else f"{scope}{entry.name}/") for part in entry.inside]
+    if parts != [(entry, scope)]:
+        found = [pair for part, within in parts for pair in _named(part, suffix, within).items()]
+    else:
+        found = [(f"{scope}{_owner(entry, short)}/{short}{suffix}", array) for short, array in entry.weights.items()]
+    return dict(sorted(found, key=lambda pair: pair[0].removesuffix(suffix).rsplit("/", 1)[-1] in _NOT_TRAINED))
 
 
 def _owner(entry: KerasLayer, short: str) -> str:
     if entry.class_name == "PruneLowMagnitude" and short not in ("mask", "threshold", "pruning_step"):
         return str(entry.config["layer"]["config"]["name"])
-    if entry.class_name == "QConv2DBatchnorm" and short in ("gamma", "beta", "moving_mean", "moving_variance"):
+    if entry.class_name in _WITH_NORM and short in ("gamma", "beta", "moving_mean", "moving_variance"):
         return f"{entry.name}/batch_normalization"
-    return entry.name
+    return f"{entry.name}/{_CELLS[entry.class_name]}" if entry.class_name in _CELLS else entry.name
+
+
+_WITH_NORM = ("QConv2DBatchnorm", "QDepthwiseConv2DBatchnorm")
 
 
 def _float32(array: NDArray[Any]) -> NDArray[Any]:
@@ -321,11 +407,19 @@ def _numbered_layer(group: h5py.Group, entry: KerasLayer, named: bool) -> None:
     variables = group.create_group("vars")
     if named:
         variables.attrs["name"] = entry.name
+    if entry.inside:
+        write_numbered_weights(group, entry.inside, named)
+    inner = entry.config.get("layer")
+    if isinstance(inner, KerasLayer):
+        _numbered_layer(group.create_group("layer"), inner, named)
     inside = [name for name in entry.weights if name in ("gamma", "beta", "moving_mean", "moving_variance")]
     own = list(entry.weights)
-    if entry.class_name == "QConv2DBatchnorm":
+    if entry.class_name in _WITH_NORM:
         own = [name for name in own if name not in inside]
         _numbered(group.create_group("batchnorm/vars"), entry.weights, inside)
+    if entry.class_name in _CELLS:
+        _numbered(group.create_group("cell/vars"), entry.weights, own)
+        return
     if entry.class_name == "PruneLowMagnitude":
         own = [name for name in own if name in ("mask", "threshold", "pruning_step")]
         wrapped = entry.config["layer"]

@@ -320,7 +320,8 @@ def _wrong_counts(synthesized: Synthesized, circuit: Circuit) -> Iterator[str]:
         yield f"{netlist.counts[kind]} cells of {kind} are none of the family's."
     flip_flops, shifts = netlist.count(REGISTERS), netlist.count(SHIFT_REGISTERS)
     # The chains of valid bits are reset, so no shift register can hold them.
-    valid = sum(stream.source_stage for stream in circuit.streams) + circuit.result_stage
+    taken = {source.stream: source.stage for stream in circuit.streams for source in stream.sources}
+    valid = sum(taken.values()) + circuit.result_stage
     if flip_flops < valid:
         yield f"{flip_flops} flip-flops cannot hold the {valid} valid bits."
     if not circuit.latency_cycles and flip_flops + shifts:

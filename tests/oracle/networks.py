@@ -15,13 +15,18 @@ from hypothesis import strategies as st
 
 from hwgen.fixed import FixedType, IntArray, Overflow, Quantizer, Rounding
 from hwgen.ir import (
+    ArgMax,
+    Concatenate,
     Conv,
     Dense,
     Exactness,
     Input,
     Layer,
     MaxPool,
+    Merge,
+    MergeOperation,
     Network,
+    Rearrange,
     Relu,
     Requantize,
     Reshape,
@@ -132,6 +137,11 @@ class _Growth:
             self.reshape,
             self.relu,
             self.step,
+            self.rearrange,
+            self.merge,
+            self.merge,
+            self.concatenate,
+            self.argmax,
         ]
         make = self.random.choice([choices[0], choices[0], *choices, self.requantize, self.requantize])
         made = make(f"v{number}", given) or self.requantize(f"v{number}", given)
@@ -207,16 +217,21 @@ class _Growth:
         sizes = _sizes(spatial, [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)], strides, padding)
         if min(sizes) < 1:
             return None
-        outputs = self.random.randint(1, 3)
-        weight = self.weight(given, (*kernel, given.value.shape[-1], outputs))
+        channels, outputs = given.value.shape[-1], self.random.randint(1, 3)
+        groups = self.random.choice([1, 1, channels])
+        outputs *= groups
+        weight = self.weight(given, (*kernel, channels, outputs))
         if weight is None:
             return None
+        if groups > 1:
+            inside = np.equal.outer(np.arange(channels), np.arange(outputs) // (outputs // groups))
+            weight = SparseTensor.from_dense(weight.dense() * inside, weight.type)
         bias = self.bias(outputs)
         kind, low, high = self.sum_type(given, weight, bias)
         output = Value(name, (*sizes, outputs), kind)
         codes = np.array(bias, dtype=np.int64)
         self.layers.append(
-            Conv(f"{name}_conv", given.value.name, output, weight, codes, strides, padding, dilation),
+            Conv(f"{name}_conv", given.value.name, output, weight, codes, strides, padding, dilation, groups),
         )
         return Known(output, low, high)
 
@@ -244,6 +259,75 @@ class _Growth:
         output = Value(name, self.random.choice(shapes), given.value.type)
         self.layers.append(Reshape(f"{name}_reshape", given.value.name, output))
         return Known(output, given.low, given.high)
+
+    def rearrange(self, name: str, given: Known) -> Known:
+        shape = tuple(self.random.randint(1, 4) for _ in range(self.random.choice([1, 2, 3])))
+        zeros = self.random.choice([0, 1])
+        index = [self.random.randint(-zeros, given.value.size - 1) for _ in range(prod(shape))]
+        output = Value(name, shape, given.value.type)
+        at = np.array(index, dtype=np.int64).reshape(shape)
+        self.layers.append(Rearrange(f"{name}_rearrange", given.value.name, output, at))
+        return Known(output, min(given.low, 0), max(given.high, 0))
+
+    # ---- several values
+
+    def merge(self, name: str, given: Known) -> Known | None:
+        operation = self.random.choice(list(MergeOperation))
+        pair = operation in (MergeOperation.SUBTRACT, MergeOperation.MULTIPLY)
+        partners = [known for known in self.values.values() if known.value.shape == given.value.shape]
+        members = [
+            given,
+            *(self.random.choice(partners) for _ in range(1 if pair else self.random.choice([1, 1, 2, 4]))),
+        ]
+        fractions = [known.value.type.fraction for known in members]
+        if operation is MergeOperation.MULTIPLY:
+            ends = [a * b for a in (members[0].low, members[0].high) for b in (members[1].low, members[1].high)]
+            low, high, fraction = min(ends), max(ends), sum(fractions)
+        else:
+            fraction = max(fractions)
+            lows = [known.low << fraction - known.value.type.fraction for known in members]
+            highs = [known.high << fraction - known.value.type.fraction for known in members]
+            match operation:
+                case MergeOperation.ADD:
+                    low, high = sum(lows), sum(highs)
+                case MergeOperation.SUBTRACT:
+                    low, high = lows[0] - highs[1], highs[0] - lows[1]
+                case MergeOperation.MAXIMUM:
+                    low, high = max(lows), max(highs)
+                case MergeOperation.MINIMUM:
+                    low, high = min(lows), min(highs)
+            if sum(max(abs(a), abs(b)) for a, b in zip(lows, highs, strict=True)) >= 2**SUM_BITS:
+                return None
+        if max(abs(low), abs(high)) >= 2**SUM_BITS or abs(fraction) > 900:
+            return None
+        output = Value(name, given.value.shape, self.holding(low, high, fraction))
+        self.layers.append(Merge(f"{name}_merge", tuple(known.value.name for known in members), output, operation))
+        return Known(output, low, high)
+
+    def concatenate(self, name: str, given: Known) -> Known | None:
+        shape = given.value.shape
+        axis = self.random.randrange(len(shape))
+        partners = [
+            known
+            for known in self.values.values()
+            if len(known.value.shape) == len(shape)
+            and all(a == b for at, (a, b) in enumerate(zip(known.value.shape, shape, strict=True)) if at != axis)
+        ]
+        members = [given, *(self.random.choice(partners) for _ in range(self.random.choice([0, 1, 1, 2])))]
+        fraction = max(known.value.type.fraction for known in members)
+        low = min(known.low << fraction - known.value.type.fraction for known in members)
+        high = max(known.high << fraction - known.value.type.fraction for known in members)
+        if max(abs(low), abs(high)) >= 2**SUM_BITS:
+            return None
+        total = sum(known.value.shape[axis] for known in members)
+        output = Value(name, (*shape[:axis], total, *shape[axis + 1 :]), self.holding(low, high, fraction))
+        self.layers.append(Concatenate(f"{name}_concat", tuple(known.value.name for known in members), output, axis))
+        return Known(output, low, high)
+
+    def argmax(self, name: str, given: Known) -> Known:
+        output = Value(name, (*given.value.shape[:-1], 1), self.holding(0, given.value.shape[-1] - 1, 0))
+        self.layers.append(ArgMax(f"{name}_argmax", given.value.name, output))
+        return Known(output, 0, given.value.shape[-1] - 1)
 
     # ---- functions of one code
 

@@ -8,11 +8,14 @@ import numpy as np
 from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, lower
 from hwgen.fixed import FixedType, IntArray, Overflow, Rounding
 from hwgen.ir import (
+    Concatenate,
     Conv,
     Dense,
     Input,
     Layer,
     MaxPool,
+    Merge,
+    MergeOperation,
     Network,
     Relu,
     Requantize,
@@ -83,14 +86,59 @@ class _Chain:
 
     def network(self) -> Network:
         for number in range(self.random.randint(1, 3)):
+            before = self.value
             self.window(number)
             self.function(number)
+            if self.random.random() < 0.4:
+                self.join(number, before)
         if self.random.random() < 0.5:
             size = self.value.size
             self.put(Reshape("flat", self.value.name, Value("flat_out", (size,), self.value.type)))
             if self.random.random() < 0.7:
                 self.dense()
         return Network("stream", (Input(self.input, None),), tuple(self.layers), (self.value.name,))
+
+    def join(self, number: int, before: Value) -> None:
+        """Let the value before the window, or another window over it, meet what the window made."""
+        made, other = self.value, before
+        if before.shape[:-1] != made.shape[:-1] or self.random.random() < 0.4:
+            # The same positions by another way: a window of the same strides, of which only the reach differs.
+            other = self.beside(number, before, made.shape[:-1])
+        channels = {made.shape[-1], other.shape[-1]}
+        operations = [op for op in MergeOperation if op is not MergeOperation.MULTIPLY or made.type.width < 9]
+        operation = self.random.choice(operations)
+        inputs = [made, other] if self.random.random() < 0.5 else [other, made]
+        fraction = max(value.type.fraction for value in inputs)
+        most = max(-value.type.min_code + value.type.max_code << fraction - value.type.fraction for value in inputs)
+        names = tuple(value.name for value in inputs)
+        if len(channels) > 1 or self.random.random() < 0.3:
+            shape = (*made.shape[:-1], sum(value.shape[-1] for value in inputs))
+            kind = FixedType.holding(-most, most, fraction)
+            output = self.named(f"both{number}_out", shape, kind)
+            self.put(Concatenate(f"both{number}", names, output, len(shape) - 1))
+        else:
+            if operation is MergeOperation.MULTIPLY:
+                fraction = sum(value.type.fraction for value in inputs)
+                most = most * most
+            kind = FixedType.holding(-2 * most, 2 * most, fraction)
+            self.put(Merge(f"met{number}", names, self.named(f"met{number}_out", made.shape, kind), operation))
+        self.function(number + 10)
+
+    def beside(self, number: int, given: Value, positions: tuple[int, ...]) -> Value:
+        """Another window over a value, with as many positions."""
+        axes = range(len(positions))
+        strides = tuple(
+            max(1, (given.shape[a] - 1) // max(positions[a] - 1, 1)) if positions[a] > 1 else 1 for a in axes
+        )
+        reach = [given.shape[a] - (positions[a] - 1) * strides[a] for a in axes]
+        window = tuple(min(r, 3) for r in reach)
+        padding = tuple((0, w - r) for w, r in zip(window, reach, strict=True))
+        if any(sum(pad) < 0 for pad in padding):
+            window = tuple(reach)
+            padding = tuple((0, 0) for _ in axes)
+        output = self.named(f"beside{number}_out", (*positions, given.shape[-1]), given.type)
+        self.layers.append(MaxPool(f"beside{number}", given.name, output, window, strides, padding))
+        return output
 
     def geometry(
         self, most: int, dilations: list[int]

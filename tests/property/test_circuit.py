@@ -230,5 +230,5 @@ def test_a_circuit_read_back_from_its_json_form_is_equal() -> None:
     "text", ["", "[]", "{}", '{"format":2}', '{"format":1,"name":"n","target":{"name":"amd"},"latency_cycles":0}']
 )
 def test_a_text_that_is_no_circuit_is_refused(text: str) -> None:
-    with pytest.raises(CircuitError, match=r"no JSON form of a circuit|format 2 was expected"):
+    with pytest.raises(CircuitError, match=r"no JSON form of a circuit|format 3 was expected"):
         circuit_from_json(text)

@@ -95,7 +95,9 @@ def test_what_no_stream_can_do_is_refused_with_the_way_out() -> None:
         lower(network, amd, plan, Interface.STREAM)
     pool = MaxPool("pool", "x", Value("p", (2, 1), SIGNED), (2,), (2,), ((0, 0),))
     network = check_network(Network("net", (Input(x, None),), (pool,), ("x", "p")))
-    with pytest.raises(UnsupportedError, match="its outputs 'x', 'p' leave in different beats"):
+    with pytest.raises(
+        UnsupportedError, match="network 'net': its outputs 'x', 'p' leave in 4 and 2 beats of a stream"
+    ):
         lower(network, amd, plan, Interface.STREAM)
     network = check_network(Network("net", (Input(x, None), Input(v, None)), (pool,), ("p",)))
     with pytest.raises(UnsupportedError, match="its 2 inputs would come in 4, 1 beats"):

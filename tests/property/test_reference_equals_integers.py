@@ -15,11 +15,15 @@ from oracle.networks import every_input, networks, random_inputs, random_network
 
 from hwgen.fixed import FixedType, IntArray, Overflow, Rounding
 from hwgen.ir import (
+    Concatenate,
     Conv,
     Dense,
     Input,
     Layer,
+    Merge,
+    MergeOperation,
     Network,
+    Rearrange,
     Relu,
     Requantize,
     Reshape,
@@ -52,16 +56,16 @@ def number_formats(network: Network, inputs: tuple[IntArray, ...]) -> Counter[st
     codes = {source.value.name: array for source, array in zip(network.inputs, inputs, strict=True)}
     formats: Counter[str] = Counter()
     for layer in network.layers:
-        step = prepare(layer, values[layer.input], ranges[layer.input])
-        codes[layer.output.name] = step.kernel(codes[layer.input])
+        step = prepare(layer, [values[name] for name in layer.inputs], [ranges[name] for name in layer.inputs])
+        codes[layer.output.name] = step.kernel(*(codes[name] for name in layer.inputs))
         formats[f"{type(layer).__name__} in {codes[layer.output.name].dtype}"] += 1
     return formats
 
 
 def corners(network: Network, layer: Layer) -> list[str]:
     """What is awkward about a layer."""
-    source = network.value(layer.input)
-    shared = sum(other.input == layer.input for other in network.layers) > 1
+    source = network.value(layer.inputs[0])
+    shared = sum(layer.inputs[0] in other.inputs for other in network.layers) > 1
     found = [f"{type(layer).__name__} over {len(source.shape)} axes"]
     found += ["a value read twice"] if shared else []
     found += [f"{type(layer).__name__} of 1-bit codes"] if source.type.width == 1 else []
@@ -78,6 +82,15 @@ def corners(network: Network, layer: Layer) -> list[str]:
             found += ["ascending"] if (layer.levels[:, -1] > layer.levels[:, 0]).any() else []
             found += ["descending"] if (layer.levels[:, -1] < layer.levels[:, 0]).any() else []
             found += ["without steps"] if not layer.thresholds.size else []
+        case Merge():
+            fractions = {network.value(name).type.fraction for name in layer.inputs}
+            found += [layer.operation.value, f"{len(layer.inputs)} merged"]
+            found += ["a value merged with itself"] if len(set(layer.inputs)) < len(layer.inputs) else []
+            found += ["merged with a shift"] if len(fractions) > 1 else []
+        case Concatenate():
+            found += [f"concatenated along {layer.axis}", f"{len(layer.inputs)} concatenated"]
+        case Rearrange():
+            found += ["zeros added"] if (layer.index < 0).any() else []
     if isinstance(layer, Conv | Dense):
         found += ["all-zero weights"] if not layer.weight.nonzeros else []
         found += ["dense weights"] if layer.weight.nonzeros == layer.weight.size else []
@@ -93,6 +106,11 @@ WANTED = [
     *(f"{what} {flag}" for what in ("padding", "dilation", "stride", "one for each channel") for flag in (True, False)),
     *("left", "right", "far right", "ascending", "descending", "without steps", "a value read twice"),
     *("all-zero weights", "dense weights", "sums of 60 bits", "Dense of 1-bit codes", "Conv of 1-bit codes"),
+    *(operation.value for operation in MergeOperation),
+    *(f"{kind} in {dtype}" for kind in ("Merge", "Concatenate") for dtype in ("float32", "float64", "int64")),
+    *(f"{kind} over {axes} axes" for kind in ("Rearrange", "ArgMax") for axes in (1, 2, 3)),
+    *("2 merged", "3 merged", "5 merged", "a value merged with itself", "merged with a shift", "zeros added"),
+    *("concatenated along 0", "concatenated along 1", "concatenated along 2", "1 concatenated", "3 concatenated"),
     *("two inputs", "three outputs", "an input as output"),
 ]
 
@@ -204,13 +222,15 @@ def some_window_needs_no_padding(layer: Conv, length: tuple[int, ...]) -> bool:
 
 
 def interval_is_tight(network: Network) -> bool:
-    """Whether ``hwgen.ir`` promises that both ends are reached: for one layer, but for these two exceptions."""
+    """Whether ``hwgen.ir`` promises that both ends are reached: for one layer, but for these exceptions."""
     (layer,) = network.layers
     match layer:
         case Conv():
             return some_window_needs_no_padding(layer, network.inputs[0].value.shape[:-1])
         case Requantize():
             return layer.overflow in (Overflow.SAT, Overflow.SAT_SYM)
+        case Merge(operation=MergeOperation.SUBTRACT):
+            return len(set(layer.inputs)) > 1  # a value less itself is zero, which intervals do not see
     return True
 
 

@@ -119,6 +119,31 @@ def test_a_fault_in_a_window_is_found(engine: RtlEngine, before: str, after: str
     assert not report.equal
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("assign ready = count != {COUNT_BITS{1'b0}};", "assign ready = 1'b1;"),
+        ("else if (ce && pop && !push)", "else if (ce && pop)"),
+        ("if (push) next <=", "if (push || pop) next <="),
+        ("if (ce && push) memory", "if (push) memory"),
+    ],
+)
+def test_a_fault_in_a_fifo_is_found(engine: RtlEngine, before: str, after: str) -> None:
+    for _, network in lively_networks(range(600), 100):
+        circuit = lower(network, TARGETS["generic"], ClockPlan(1), Interface.STREAM)
+        if any(source.depth > 3 for stream in circuit.streams for source in stream.sources):
+            break
+    seen = []
+
+    def edit(text: str) -> str:
+        seen.append(before in text)
+        return text.replace(before, after)
+
+    report = verified(engine, network, circuit, edit)
+    assert any(seen)
+    assert not report.equal
+
+
 def test_a_wrong_sum_in_a_stream_is_located(engine: RtlEngine) -> None:
     network, circuit = with_a_window()
 
