@@ -218,11 +218,7 @@ def test_thresholds_and_levels_may_be_further_apart_than_int64_holds() -> None:
     check_network(step([-(2**62), 2**62], [2**63 - 1, 0, -(2**63)], FixedType(True, 64, 0)))
 
 
-<<<<<<< HEAD
 def test_levels_may_rise_and_fall() -> None:
-=======
-def test_levels_rise_and_fall_as_they_like() -> None:
->>>>>>> quantizers
     check_network(step([2, 3], [0, 1, 0], FixedType(True, 8, 0)))
     check_network(step([2, 3], [5, 5, 4], FixedType(True, 8, 0)))
 
