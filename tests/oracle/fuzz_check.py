@@ -2,6 +2,7 @@
 
 import re
 import traceback
+from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +20,7 @@ from hwgen.ir import Network
 from hwgen.verify import BatchOptions, VerifyReport, verify_networks
 from oracle.fuzz_code import script
 from oracle.fuzz_exact import Built, build, exact_outputs, largest, raw_tensors, samples
-from oracle.fuzz_model import FuzzModel, roughness
+from oracle.fuzz_model import FuzzModel, resolved, roughness
 from oracle.keras_environment import building, keras, tf
 from oracle.quantizer_rational import Exact, each
 from oracle.rational import two_to
@@ -44,6 +45,8 @@ ROUGH = (
 ANY = (
     "is one function in Keras 2 and another in Keras 3",
     "the file does not say whether it acts",
+    "applied to each time step are not supported",
+    "outputs the same tensor twice",
     "steps at irrational numbers, and the activation",
 )
 
@@ -143,13 +146,19 @@ def load_arguments(drawn: FuzzModel) -> dict[str, Any]:
 
 
 def given_types(drawn: FuzzModel, prefix: str = "") -> dict[str, str]:
-    """Of the layers whose weights the model leaves unquantized, by the names that hwgen gives them."""
+    """Of the layers whose weights the model leaves unquantized, by the names that hwgen gives their calls."""
     found: dict[str, str] = {}
-    for layer in drawn.layers:
+    layers = {layer.name: layer for layer in drawn.layers}
+    calls: Counter[str] = Counter()
+    for call in drawn.layers:
+        layer = resolved(call, layers)
+        number = calls[layer.name]
+        calls[layer.name] += 1
+        name = f"{prefix}{layer.name}_{number}" if number else f"{prefix}{layer.name}"
         if layer.given is not None:
-            found[f"{prefix}{layer.name}"] = layer.given
+            found[name] = layer.given
         if layer.body is not None:
-            found |= given_types(layer.body, f"{prefix}{layer.name}_")
+            found |= given_types(layer.body, f"{name}_")
     return found
 
 

@@ -174,6 +174,8 @@ def _pool(average: bool, quantized: bool = False) -> Draw:
 
 def _reciprocal(rng: random.Random) -> dict[str, Any]:
     own = _own_activation(rng)
+    if own.get("activation") == "relu":  # which QKeras writes as a function of no module here
+        own = {}
     return {"average_quantizer": f"quantized_bits({rng.randint(4, 8)},0,alpha=1)"} | own
 
 

@@ -90,7 +90,10 @@ class FuzzModel:
     def is_chain(self) -> bool:
         """Whether each layer reads the one before it, and the last is the output."""
         names = [self.inputs[0].name, *(layer.name for layer in self.layers)]
-        follows = all(layer.inputs == (before,) for layer, before in zip(self.layers, names, strict=False))
+        follows = all(
+            layer.inputs == (before,) and layer.shares is None
+            for layer, before in zip(self.layers, names, strict=False)
+        )
         return len(self.inputs) == 1 and follows and self.outputs == (names[-1],) and bool(self.layers)
 
     def every_layer(self) -> Iterator[FuzzLayer]:

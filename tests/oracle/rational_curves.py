@@ -76,12 +76,12 @@ def leaky_relu(slope: Fraction) -> Function:
 
 
 def bounded_relu(highest: Fraction | None, slope: Fraction, threshold: Fraction) -> Function:
-    """Keras's ReLU layer."""
+    """Keras's ReLU layer, which at the threshold itself is zero: its code says so, its documentation does not."""
 
     def apply(x: Fraction) -> Fraction:
-        if highest is not None and x >= highest:
-            return highest
-        return x if x >= threshold else slope * (x - threshold)
+        if x <= threshold:
+            return slope * (x - threshold)
+        return x if highest is None else min(x, highest)
 
     return apply
 
