@@ -11,12 +11,10 @@ _INDENT = "    "
 def building_lines(model: FuzzModel) -> list[str]:
     """Lines that need keras, qkeras and sparsity, and define each layer by its name and ``model``.
 
-    A layer's output is called ``t_NAME``.
+    A layer's output is called ``t_NAME``, but in a Sequential model.
     """
     lines = _definitions(model)
     lines.append(f"model = {_whole(model, None)}")
-    if model.sequential:
-        lines += [f"t_{layer.name} = {layer.name}.output" for layer in model.layers]
     return lines
 
 
@@ -146,7 +144,7 @@ print("equal")
 '''
 
 _KERAS = """if network.float32_exact:
-    by_keras = keras.Model(model.inputs, [{raw}])([tf.constant(d) for d in data], training=False)
+    by_keras = {raw}(data[0] if len(data) == 1 else data, training=False)
     by_keras = by_keras if isinstance(by_keras, list) else [by_keras]
     for number, (found, values) in enumerate(zip(by_keras, expected)):
         if [Fraction(float(v)) for v in np.asarray(found).ravel()] != [Fraction(v) for v in values]:
@@ -166,7 +164,7 @@ def script(
     data: list[Any],
     expected: list[list[str]],
     given: Mapping[str, str],
-    raw: list[str],
+    raw: str | None,
     csim: bool,
 ) -> str:
     """A program without imports of tests that ends with an error where hwgen and the exact values differ.
@@ -176,7 +174,7 @@ def script(
         data: for each input, as lists.
         expected: for each output, exact numbers as text; none where the model has no exact meaning.
         given: types for the weights of layers, by name.
-        raw: names of the tensors that Keras is compared with.
+        raw: the model that Keras's predictions are of, as Python; None where hwgen computes another.
         csim: whether to compile the C++ too.
     """
     if model.form == "json":
@@ -186,8 +184,8 @@ def script(
     types = {i.name: i.type for i in model.inputs if i.type is not None}
     load = f"weights=stored, input_type={types or None!r}, quantize={dict(given) or None!r}, head={model.head!r}"
     # Weights that hwgen.load rounds are in the model as they were, so Keras does not predict the same.
-    keras_too = not given and model.head == "logits" and expected
-    extra = [_KERAS.format(raw=", ".join(raw))] if keras_too else []
+    keras_too = not given and model.head == "logits" and expected and raw is not None
+    extra = [_KERAS.format(raw=raw)] if keras_too else []
     return _SCRIPT.format(
         title=title.replace('"', "'").replace("\\", "/"),
         model="\n".join(building_lines(model)),

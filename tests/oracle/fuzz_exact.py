@@ -29,12 +29,12 @@ HEADS = ("softmax", "sigmoid")
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A model, its layers and tensors by name, and its weights as they are in the file."""
+    """A model, its layers and whatever else its text defines by name, and its weights as they are in the file."""
 
     drawn: FuzzModel
     model: Any
     layers: Mapping[str, Any]
-    tensors: Mapping[str, Any]
+    names: Mapping[str, Any]
     stored: tuple[NDArray[np.float32], ...]
 
     def save(self, folder: Path) -> tuple[Path, Path | None]:
@@ -59,9 +59,8 @@ def build(drawn: FuzzModel) -> Built:
         if layer.shares is None and layer.body is None:
             layers[layer.name] = known[layer.name]
             _set_weights(layer, known[layer.name], drawn.seed)
-    tensors = {name[2:]: value for name, value in known.items() if name.startswith("t_")}
     model = known["model"]
-    return Built(drawn, model, layers, tensors, tuple(model.get_weights()))
+    return Built(drawn, model, layers, known, tuple(model.get_weights()))
 
 
 def _set_weights(drawn: FuzzLayer, layer: Any, seed: int) -> None:
@@ -146,21 +145,23 @@ def is_head(layer: FuzzLayer) -> bool:
     return layer.kind == "Softmax" or (layer.kind == "Activation" and layer.options["activation"] in HEADS)
 
 
-def raw_tensors(drawn: FuzzModel) -> list[str] | None:
-    """Names of the tensors that the outputs are without heads; None where a head is inside a layer."""
+def without_heads(drawn: FuzzModel) -> str | None:
+    """The model without its heads, as Python; None where a head is inside a layer."""
     layers = {layer.name: layer for layer in drawn.layers}
     read = {name for call in drawn.layers for name in call.inputs}
     found = []
     for name in drawn.outputs:
-        call = layers.get(name)
-        layer = None if call is None else resolved(call, layers)
-        if call is not None and layer is not None and name not in read:
-            if is_head(layer):
-                name = call.inputs[0]
-            elif layer.options.get("activation") in HEADS:
-                return None
-        found.append(name)
-    return found
+        call = layers[name]
+        layer = resolved(call, layers)
+        head = name not in read and is_head(layer)
+        if name not in read and not head and layer.options.get("activation") in HEADS:
+            return None
+        found.append(call.inputs[0] if head else name)
+    if tuple(found) == drawn.outputs:
+        return "model"
+    if drawn.sequential:
+        return "keras.Sequential(model.layers[:-1])"
+    return f"keras.Model(model.inputs, [{', '.join(f't_{name}' for name in found)}])"
 
 
 def largest(ends: list[Exact]) -> list[Exact]:
