@@ -50,8 +50,8 @@ def of_all_steps(node: Node, spec: MergingSpec, signals: list[Signal]) -> Mergin
     """What a layer with several inputs is when it is applied to all steps at once."""
     if len({len(signal.shape) for signal in signals}) > 1:
         raise UnsupportedError(
-            f"layer {node.name!r} ({node.class_name} in TimeDistributed): inputs with equally many axes are needed, got "
-            f"shapes {' and '.join(str(signal.shape) for signal in signals)}."
+            f"layer {node.name!r} ({node.class_name} in TimeDistributed): inputs with equally many axes are needed, "
+            f"got shapes {' and '.join(str(signal.shape) for signal in signals)}."
         )
     if isinstance(spec, ConcatenateSpec) and spec.axis > 0:
         return ConcatenateSpec(spec.axis + 1)
