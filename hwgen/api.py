@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hwgen import frontend, reference, training
-from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, Target, lower
-from hwgen.emit import FileSet, Strategy, Vectors, hls_project, rtl_project
+from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, Target, default_interface, lower
+from hwgen.emit import FileSet, Strategy, Vectors, default_hls_interface, hls_project, rtl_project
 from hwgen.errors import InputError
 from hwgen.fixed import IntArray
 from hwgen.frontend import Inspection
@@ -194,6 +194,7 @@ class BuildResult:
         files: number of files.
         target: HLS C++ or Verilog.
         circuit: what became Verilog, with its adders and its latency; None for HLS C++.
+        interface: whether a sample comes at once or a pixel at a time.
     """
 
     directory: Path
@@ -204,6 +205,7 @@ class BuildResult:
     files: int
     target: BuildTarget = BuildTarget.HLS
     circuit: Circuit | None = None
+    interface: Interface = Interface.PARALLEL
 
 
 @_checked
@@ -233,8 +235,8 @@ def build(
         fpga: of Verilog: the family whose adders it is made for: ``"amd"`` (the default), ``"intel"``, ``"lattice"`` or
             ``"generic"``.
         plan: of Verilog: how it is pipelined; None for registers behind every adder.
-        io: of Verilog: ``"parallel"``, a sample a cycle, or ``"stream"``, a pixel a cycle; None for a stream where
-            there is a convolution, else parallel.
+        io: ``"parallel"``, a sample at once, or ``"stream"``, a pixel a cycle; None for a stream where there is a
+            convolution, in C++ one over an image of more than 1,024 codes, else parallel.
         inputs: real data for the project's own testbench, (samples, *shape); chosen by hwgen where None.
         overwrite: whether to replace the files of an hwgen project that is already there; others stay.
     Raises:
@@ -245,17 +247,19 @@ def build(
     kind = _choice(BuildTarget, target, "target")
     network = model.network
     circuit = None
+    interface = None if io is None else _choice(Interface, io, "io")
     if kind is BuildTarget.RTL:
         if strategy is not None:
             raise InputError("a strategy is an option of HLS C++; Verilog is always made of adders.")
         chosen = Strategy.ADDERS
         family = _family(fpga)
         part = part or (DEFAULT_PART if family.name == DEFAULT_FPGA else family.name)
-        interface = None if io is None else _choice(Interface, io, "io")
+        interface = interface or default_interface(network)
         circuit = lower(network, family, plan or ClockPlan(DEFAULT_ADDERS_PER_STAGE), interface)
     else:
-        if fpga is not None or plan is not None or io is not None:
-            raise InputError("the FPGA family, the pipelining and io are options of Verilog: add --target rtl.")
+        if fpga is not None or plan is not None:
+            raise InputError("the FPGA family and the pipelining are options of Verilog: add --target rtl.")
+        interface = interface or default_hls_interface(network)
         chosen = Strategy.MULTIPLIERS if strategy is None else _choice(Strategy, strategy, "strategy")
         part = part or DEFAULT_PART
     codes = project_vectors(network) if inputs is None else reference.encode(network, inputs)
@@ -267,10 +271,18 @@ def build(
     if circuit is not None:
         files = rtl_project(network, circuit, part=part, clock_ns=clock_ns, vectors=vectors, source_sha256=sha)
     else:
-        files = hls_project(network, strategy=chosen, part=part, clock_ns=clock_ns, vectors=vectors, source_sha256=sha)
+        files = hls_project(
+            network,
+            strategy=chosen,
+            part=part,
+            clock_ns=clock_ns,
+            interface=interface,
+            vectors=vectors,
+            source_sha256=sha,
+        )
     files.write(Path(directory), overwrite=overwrite)
     layers = network_complexity(network)
-    return BuildResult(Path(directory), chosen, part, clock_ns, layers, len(files), kind, circuit)
+    return BuildResult(Path(directory), chosen, part, clock_ns, layers, len(files), kind, circuit, interface)
 
 
 _Choice = TypeVar("_Choice", bound=Enum)

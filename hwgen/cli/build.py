@@ -35,8 +35,8 @@ def build_command(
     io: Annotated[
         str | None,
         typer.Option(
-            show_default="stream where there is a convolution",
-            help="Of rtl. parallel: a sample a cycle, all of it unrolled. stream: a pixel a cycle.",
+            show_default="stream where there is a convolution, in hls one over more than 1,024 codes",
+            help="parallel: a sample at once, every code a register. stream: a pixel a cycle.",
         ),
     ] = None,
     adders_per_stage: Annotated[
@@ -115,7 +115,11 @@ def _plan(adders_per_stage: int | None, latency_cycles: int | None, combinationa
 
 def _print_layers(result: api.BuildResult) -> None:
     adders = result.strategy is not api.Strategy.MULTIPLIERS
-    what = "Verilog" if result.target is api.BuildTarget.RTL else f"HLS C++ with {result.strategy.value}"
+    what = (
+        "Verilog"
+        if result.target is api.BuildTarget.RTL
+        else f"HLS C++ with {result.strategy.value}, {result.interface.value}"
+    )
     title = f"{result.directory}: {what}, {result.part}, {result.clock_ns:g} ns (counted in the network)"
     columns = ("weights", "left", "zero", "bits", "products", "adders", "uses")
     rows = table(title, {"layer": "left"} | dict.fromkeys(columns, "right"))

@@ -34,7 +34,7 @@ from hwgen.ir.merge_ranges import aligned
 
 @dataclass(frozen=True, slots=True)
 class SourceArray:
-    """An array that a layer reads: "x" where it is the only one, else "x0", "x1", …"""
+    """An array that a layer reads: "x" where it is the only one, else "x0", "x1", …; in a stream, one pixel."""
 
     name: str
     type: str
@@ -52,6 +52,7 @@ class Ports:
         sources: the arrays that it reads.
         y_type: element type of the array that it writes; ``y_size`` elements.
         inputs: codes that a layer's sums read at one position; ``outputs`` how many sums there are.
+        beats: pixels that go through it; 0 where values are arrays. In a stream all sizes are those of a pixel.
     """
 
     title: str
@@ -62,6 +63,12 @@ class Ports:
     y_size: int
     inputs: int
     outputs: int
+    beats: int = 0
+
+    @property
+    def x_size(self) -> int:
+        """Elements of the first array that it reads."""
+        return self.sources[0].size
 
     @property
     def x_type(self) -> str:
@@ -71,6 +78,9 @@ class Ports:
     @property
     def parameters(self) -> str:
         """What stands between the parentheses of its function."""
+        if self.beats:
+            ends = [*((s.name, s.type, s.size) for s in self.sources), ("y", self.y_type, self.y_size)]
+            return ", ".join(f"hls::stream<pixel<{kind}, {size}>> &{name}_stream" for name, kind, size in ends)
         given = [f"const {source.type} {source.name}[{source.size}]" for source in self.sources]
         return ", ".join([*given, f"{self.y_type} y[{self.y_size}]"])
 
@@ -101,6 +111,7 @@ class DenseView:
     name: str
     ports: Ports
     kernel: Kernel
+    kernel_function: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +310,7 @@ def layer_view(layer: ComputingLayer, ports: Ports, around: Surroundings) -> Lay
         case Dense():
             sums = layer_sums(layer, around.given, around.live)
             written = kernel(layer.name, sums, around.strategy, around.names)
-            return DenseView(layer.name, ports, written)
+            return DenseView(layer.name, ports, written, around.names.take(f"{layer.name}_sums"))
         case Conv():
             live = channel_live(around.live, layer.output)
             written = kernel(layer.name, layer_sums(layer, around.given, live), around.strategy, around.names)
@@ -314,7 +325,7 @@ def layer_view(layer: ComputingLayer, ports: Ports, around: Surroundings) -> Lay
                 layer.name, ports, channels, positions, _quantizer_source(layer, around), around.value_type
             )
         case StepFunction():
-            form = step_form(layer, around.given, "channel" if positions > 1 else "i", around.names)
+            form = step_form(layer, around.given, "channel" if positions > 1 and not ports.beats else "i", around.names)
             if isinstance(form, ScaledSteps):
                 return ScaledStepsView(layer.name, ports, channels, positions, form)
             if isinstance(form, Lookup):
@@ -337,7 +348,7 @@ def layer_view(layer: ComputingLayer, ports: Ports, around: Surroundings) -> Lay
 def _merge_view(layer: Merge, ports: Ports, around: Surroundings, channels: int, positions: int) -> MergeView:
     codes = [f"{source.name}[i]" for source in ports.sources]
     product = layer.operation is MergeOperation.MULTIPLY
-    operands = codes if product else _aligned(layer, around, codes)
+    operands = codes if product else aligned_operands(layer, around, codes)
     bounds = [i.bounds for i in (around.intervals if product else aligned(layer, around.sources, around.intervals))]
     signs = {MergeOperation.ADD: " + ", MergeOperation.SUBTRACT: " - ", MergeOperation.MULTIPLY: " * "}
     sign = signs.get(layer.operation, "")
@@ -354,7 +365,7 @@ def _merge_view(layer: Merge, ports: Ports, around: Surroundings, channels: int,
     )
 
 
-def _aligned(layer: Merge | Concatenate, around: Surroundings, codes: Sequence[str]) -> list[str]:
+def aligned_operands(layer: Merge | Concatenate, around: Surroundings, codes: Sequence[str]) -> list[str]:
     """Expressions of codes in steps of the output."""
     found = []
     for code, source in zip(codes, around.sources, strict=True):
@@ -368,7 +379,7 @@ def _concatenate_view(layer: Concatenate, ports: Ports, around: Surroundings) ->
     codes = [source.shape[layer.axis] * inner for source in around.sources]
     places = [f"{source.name}[block * {size} + i]" for source, size in zip(ports.sources, codes, strict=True)]
     offsets = [sum(codes[:number]) for number in range(len(codes))]
-    parts = zip(ports.sources, codes, offsets, _aligned(layer, around, places), strict=True)
+    parts = zip(ports.sources, codes, offsets, aligned_operands(layer, around, places), strict=True)
     return ConcatenateView(
         layer.name,
         ports,

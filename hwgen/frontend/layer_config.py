@@ -25,6 +25,7 @@ from hwgen.frontend.specs import (
     MergeSpec,
     PermuteSpec,
     PoolSpec,
+    RecurrentSpec,
     RepeatVectorSpec,
     ReshapeSpec,
     SeparableSpec,
@@ -64,11 +65,6 @@ def _unknown_layer(node: Node) -> str:
             f"not in the file; use layers of theirs."
         )
     supported = ", ".join(sorted(_PARSERS))
-    if node.class_name in ("Sequential", "Functional", "Model"):
-        return (
-            f"layer {node.name!r}: is a model inside the model ({node.class_name}), which is not supported; "
-            f"build one model of single layers: {supported}."
-        )
     return f"layer {node.name!r}: class {node.class_name!r} is not supported; supported: {supported}."
 
 
@@ -208,6 +204,42 @@ def _transposed(rank: int) -> Callable[[LayerOptions], TransposedSpec]:
 def _without_groups(options: LayerOptions) -> None:
     """Keras writes the option for layers that ignore it, too."""
     options.only("groups", 1)
+
+
+def _recurrent(kind: str) -> Callable[[LayerOptions], RecurrentSpec]:
+    def parse(options: LayerOptions) -> RecurrentSpec:
+        for key in ("dropout", "recurrent_dropout", "unroll", "implementation", "unit_forget_bias"):
+            options.take(key)  # of training, or of how Keras computes the same
+        for key in ("return_state", "stateful", "time_major", "zero_output_for_mask"):
+            options.only(key, False, None)
+        kernel, recurrent = options.quantizer("kernel_quantizer"), options.quantizer("recurrent_quantizer")
+        for key, quantizer in (("kernel_quantizer", kernel), ("recurrent_quantizer", recurrent)):
+            if quantizer is None:
+                raise options.refuse(f"{key} is None: its weights are not quantized; give it a quantizer.")
+        assert kernel is not None
+        assert recurrent is not None
+        bias = options.quantizer("bias_quantizer")
+        if not options.flag("use_bias", True):
+            bias = None
+        elif bias is None:
+            raise options.refuse(
+                "bias_quantizer is None: its bias is not quantized; give it a quantizer, or set use_bias=False."
+            )
+        return RecurrentSpec(
+            kind,
+            options.size("units"),
+            kernel,
+            recurrent,
+            bias,
+            options.gate_activation("activation"),
+            "linear" if kind == "QSimpleRNN" else options.gate_activation("recurrent_activation"),
+            options.quantizer("state_quantizer"),
+            options.flag("reset_after", False) if kind == "QGRU" else False,
+            options.flag("return_sequences", False),
+            options.flag("go_backwards", False),
+        )
+
+    return parse
 
 
 def _batch_norm(options: LayerOptions) -> BatchNormSpec:
@@ -357,6 +389,7 @@ def _dropout(options: LayerOptions) -> IdentitySpec:
 
 
 _PARSERS: Mapping[str, Callable[[LayerOptions], Spec]] = {
+    **{kind: _recurrent(kind) for kind in ("QSimpleRNN", "QLSTM", "QGRU")},
     "InputLayer": _input,
     "QDense": _dense(),
     "QDenseBatchnorm": _dense(batch_norm=True),

@@ -10,7 +10,7 @@ from hwgen.frontend.graph import Node
 from hwgen.frontend.options import Options
 from hwgen.frontend.quantizer_config import parse_quantizer_config
 from hwgen.frontend.quantizer_types import QuantizerConfig
-from hwgen.frontend.specs import Activation
+from hwgen.frontend.specs import Activation, GateActivation
 
 _KERNELS = ("kernel", "depthwise", "pointwise")
 # Options that act in training only, or that say what the file's structure says already.
@@ -24,6 +24,7 @@ _WITHOUT_EFFECT = frozenset(
         *(f"{what}_range" for what in (*_KERNELS, "bias", "gamma", "beta")),
         "momentum",
         "renorm_momentum",
+        *(f"recurrent_{what}" for what in ("initializer", "regularizer", "constraint")),
         "batch_input_shape",
         "batch_shape",
         "build_input_shape",
@@ -139,6 +140,20 @@ class LayerOptions(Options):
             return "linear"
         if isinstance(config, str) and config not in ("linear", "relu", "softmax"):
             return self._curve(config)
+        return config
+
+    def gate_activation(self, key: str) -> GateActivation:
+        """What a recurrent layer applies before it multiplies or feeds back: nothing, relu or a quantizer."""
+        config = parse_quantizer_config(self.take(key), f"{self.where}, {key}")
+        if config is None or config == "linear":
+            return "linear"
+        if config == "relu":
+            return "relu"
+        if isinstance(config, str):
+            raise self.refuse(
+                f"{key} {config!r} is not quantized, and what it gives is multiplied and fed back; use a quantizer "
+                f"such as quantized_tanh or quantized_sigmoid."
+            )
         return config
 
     def _curve(self, name: str) -> Curve:

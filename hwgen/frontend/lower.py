@@ -17,6 +17,7 @@ from hwgen.frontend.heads import Head, lower_head
 from hwgen.frontend.merging_layers import lower_concatenate, lower_merge
 from hwgen.frontend.moving_data import lower_max_pool, lower_reshape
 from hwgen.frontend.rearranging import lower_rearranging
+from hwgen.frontend.recurrent import lower_recurrent
 from hwgen.frontend.scalar_functions import activate, lower_batch_norm, quantize_signal
 from hwgen.frontend.specs import (
     Activation,
@@ -34,6 +35,7 @@ from hwgen.frontend.specs import (
     MergingSpec,
     PermuteSpec,
     PoolSpec,
+    RecurrentSpec,
     RepeatVectorSpec,
     ReshapeSpec,
     SeparableSpec,
@@ -157,6 +159,8 @@ class Lowering:
             case DenseSpec() | ConvSpec() | DepthwiseSpec() | SeparableSpec() | TransposedSpec():
                 result = self._activated(node, self._weighted(node, spec, signal), spec.activation, "_activation")
                 return self._rounded(node, result)
+            case RecurrentSpec():
+                return lower_recurrent(builder, node, spec, signal)
             case BatchNormSpec():
                 return lower_batch_norm(builder, node, spec, signal)
             case ActivationSpec():

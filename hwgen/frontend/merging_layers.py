@@ -32,12 +32,12 @@ def lower_merge(builder: Builder, node: Node, spec: MergeSpec, signals: list[Sig
         value, factor = operands[0]
         for number, (other, another) in enumerate(operands[1:], start=2):
             name = node.name if number == len(operands) else f"{node.name}_of_{number}"
-            value, factor = _merged(builder, name, operation, [value, other]), factor * another
+            value, factor = merged(builder, name, operation, [value, other]), factor * another
     else:
         if any(factor != operands[0][1] for _, factor in operands):
             operands = [(builder.settled(signal, where), Fraction(1)) for signal in wide]
         factor = operands[0][1]
-        value = _merged(builder, node.name, operation, [operand for operand, _ in operands])
+        value = merged(builder, node.name, operation, [operand for operand, _ in operands])
     if spec.average:
         factor /= len(signals)
     if operation in (MergeOperation.ADD, MergeOperation.SUBTRACT, MergeOperation.MULTIPLY):
@@ -62,12 +62,8 @@ def lower_concatenate(builder: Builder, node: Node, spec: ConcatenateSpec, signa
     last = axis == rank - 1
     if len({(s.relu, s.curve) for s in ready}) > 1 or (not last and len({(s.pending, s.scale) for s in ready}) > 1):
         ready = [Signal(builder.settled(signal, where), signal.shape) for signal in signals]
-    bases = [s.base for s in ready if isinstance(s.base, Value)]
-    shape = (*shapes[0][:axis], sum(shape[axis] for shape in shapes), *shapes[0][axis + 1 :])
-    kind = FixedType(True, 64, max(base.type.fraction for base in bases))
-    name = builder.names.unique(node.name)
-    inputs = tuple(base.name for base in bases)
-    value = builder.add_narrowed(Concatenate(name, inputs, Value(name, shape, kind), axis))
+    value = concatenated(builder, node.name, [s.base for s in ready if isinstance(s.base, Value)], axis)
+    shape = value.shape
     first = ready[0]
     if all(s.pending is None and s.scale == first.scale for s in ready):
         return replace(first, base=value, shape=shape)
@@ -96,7 +92,17 @@ def _broadcast(builder: Builder, name: str, where: str, signal: Signal, shape: t
     return rearranged(builder, f"{name}_broadcast", where, index, signal)
 
 
-def _merged(builder: Builder, name: str, operation: MergeOperation, values: list[Value]) -> Value:
+def concatenated(builder: Builder, name: str, values: list[Value], axis: int) -> Value:
+    """Values one behind the other along an axis, in the narrowest type that holds them."""
+    first = values[0].shape
+    shape = (*first[:axis], sum(value.shape[axis] for value in values), *first[axis + 1 :])
+    unique = builder.names.unique(name)
+    output = Value(unique, shape, FixedType(True, 64, max(value.type.fraction for value in values)))
+    return builder.add_narrowed(Concatenate(unique, tuple(value.name for value in values), output, axis))
+
+
+def merged(builder: Builder, name: str, operation: MergeOperation, values: list[Value]) -> Value:
+    """A merge of values of one shape, in the narrowest type that holds it."""
     fractions = [value.type.fraction for value in values]
     fraction = sum(fractions) if operation is MergeOperation.MULTIPLY else max(fractions)
     unique = builder.names.unique(name)

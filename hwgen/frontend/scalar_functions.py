@@ -10,7 +10,7 @@ from hwgen.frontend.builder import Builder, Signal
 from hwgen.frontend.curves import Curve
 from hwgen.frontend.folding import batch_norm_parameters
 from hwgen.frontend.graph import Node
-from hwgen.frontend.real_steps import composed
+from hwgen.frontend.real_steps import composed, is_rational
 from hwgen.frontend.specs import BatchNormSpec
 from hwgen.frontend.sums import WeightedSum, fraction_bits, is_dyadic
 from hwgen.ir import Exactness, Requantize, Reshape, StepFunction, Value
@@ -57,7 +57,14 @@ def quantize_signal(builder: Builder, name: str, where: str, signal: Signal, tar
         value, functions = signal.base.emit_raw(list(signal.functions()))
     else:
         value, functions = signal.base, [f.scaled_input(signal.base.type.lsb) for f in signal.functions()]
-    step = target.step if signal.curve is None else composed(target.step, signal.curve)
+    step = target.step
+    if signal.curve is not None:
+        if not signal.curve.straight and not is_rational(step):
+            raise UnsupportedError(
+                f"{where}: {target.name} steps at irrational numbers, and the activation {signal.curve.name!r} before "
+                f"it cannot be turned around there; put a QActivation with quantized_bits or quantized_relu in between."
+            )
+        step = composed(step, signal.curve)
     step = step.after_relu() if signal.relu else step
     interval = builder.ranges[value.name]
     thresholds, levels = integer_steps(functions, step, interval.low.tolist(), interval.high.tolist(), where)

@@ -1,6 +1,7 @@
 """What each Keras layer asks for, once every one of its options is understood."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from hwgen.fixed import Quantizer
 from hwgen.frontend.curves import Curve
@@ -11,6 +12,7 @@ from hwgen.ir import MergeOperation
 WeightQuantizer = QuantizerConfig | Quantizer
 # A quantizer, another function of one number, "linear", "relu" or "softmax".
 Activation = QuantizerConfig | Curve | str
+GateActivation = QuantizerConfig | Literal["linear", "relu"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,35 @@ class TransposedSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class RecurrentSpec:
+    """A recurrent layer whose states start at zero with every sample.
+
+    Attributes:
+        kind: "QSimpleRNN", "QLSTM" or "QGRU".
+        recurrent_activation: of gates; "linear" for QSimpleRNN, which has none.
+        state: the quantizer of what a step takes from the one before, or None.
+        reset_after: of QGRU: whether the reset gate acts on the recurrent sum, not on the state.
+    """
+
+    kind: str
+    units: int
+    kernel: QuantizerConfig
+    recurrent: QuantizerConfig
+    bias: QuantizerConfig | None
+    activation: GateActivation
+    recurrent_activation: GateActivation
+    state: QuantizerConfig | None
+    reset_after: bool
+    return_sequences: bool
+    go_backwards: bool
+
+    @property
+    def gates(self) -> int:
+        """Sums of a unit."""
+        return {"QSimpleRNN": 1, "QLSTM": 4, "QGRU": 3}[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
 class ActivationSpec:
     activation: Activation
 
@@ -196,5 +227,7 @@ class IdentitySpec:
 WeightedSpec = DenseSpec | ConvSpec | DepthwiseSpec | SeparableSpec | TransposedSpec
 MovingSpec = ReshapeSpec | ZeroPaddingSpec | CroppingSpec | UpSamplingSpec | PermuteSpec | RepeatVectorSpec
 MergingSpec = MergeSpec | ConcatenateSpec
-SingleInputSpec = WeightedSpec | BatchNormSpec | ActivationSpec | PoolSpec | AverageSpec | MovingSpec | IdentitySpec
+SingleInputSpec = (
+    RecurrentSpec | WeightedSpec | BatchNormSpec | ActivationSpec | PoolSpec | AverageSpec | MovingSpec | IdentitySpec
+)
 Spec = InputSpec | SingleInputSpec | MergingSpec

@@ -30,7 +30,7 @@ import hwgen
         "Dot",
         "Lambda",
         "TFOpLambda",
-        "LeakyReLU",
+        "PReLU",
     ],
 )
 def test_a_class_that_is_not_supported_is_named_with_those_that_are(class_name: str, tmp_path: Path) -> None:
@@ -69,10 +69,11 @@ def test_a_custom_function_is_not_taken_for_the_one_whose_name_it_has(name: str,
     assert f"activation: {name!r} is a Python function of the model's author" in told
 
 
-def test_a_model_inside_the_model_is_named(tmp_path: Path) -> None:
+def test_a_model_inside_the_model_without_layers_is_named(tmp_path: Path) -> None:
     inner = KerasLayer("Sequential", {"name": "it", "layers": []})
-    told = message(tmp_path, [input_layer("data", (4,)), inner])
-    assert told.startswith("layer 'it': is a model inside the model (Sequential)")
+    assert message(tmp_path, [input_layer("data", (4,)), inner]) == (
+        f"{tmp_path / 'model.h5'}: layer 'it': a Sequential model with a list of layers was expected, it has none."
+    )
 
 
 @pytest.mark.parametrize("class_name", ["MyModel", "lab>MyModel"])
@@ -98,19 +99,22 @@ def test_a_layer_with_two_inputs_is_named(tmp_path: Path) -> None:
     assert told == "layer 'it' (QActivation): one input is supported, got 2."
 
 
-def test_a_shared_layer_is_named(tmp_path: Path) -> None:
+def test_a_call_that_a_layer_does_not_have_is_named(tmp_path: Path) -> None:
     layers = MODELS["QDense"]
     architecture = functional(layers)
-    architecture["config"]["layers"][1]["inbound_nodes"] *= 2
-    assert "layer 'it': is used 2 times in the model" in message(tmp_path, layers, architecture)
+    architecture["config"]["layers"][1]["inbound_nodes"] = [[["data", 1, 0, {}]]]
+    assert message(tmp_path, layers, architecture) == (
+        f"{tmp_path / 'model.h5'}: layer 'it' reads call 1 of 'data', which has 1 call, counted from 0."
+    )
 
 
-@pytest.mark.parametrize("place", [[1, 0], [0, 1]], ids=["second call", "second output"])
-def test_another_call_or_output_of_a_layer_is_named(place: list[int], tmp_path: Path) -> None:
+def test_an_output_that_a_layer_does_not_have_is_named(tmp_path: Path) -> None:
     layers = MODELS["QDense"]
     architecture = functional(layers)
-    architecture["config"]["layers"][1]["inbound_nodes"] = [[["data", *place, {}]]]
-    assert f"reads call {place[0]}, output {place[1]} of 'data'" in message(tmp_path, layers, architecture)
+    architecture["config"]["layers"][1]["inbound_nodes"] = [[["data", 0, 1, {}]]]
+    assert message(tmp_path, layers, architecture) == (
+        "layer 'it': reads output 1 of 'data'; hwgen knows 1 output of it, counted from 0."
+    )
 
 
 @pytest.mark.parametrize("keras3", [False, True])
