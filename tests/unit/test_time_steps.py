@@ -98,6 +98,6 @@ def test_inputs_of_other_axes_at_each_step_are_named(tmp_path: Path) -> None:
     )
     layers = [input_layer("data", (4, 2, 3)), each_step("steps", body)]
     assert message(tmp_path, layers, functional(layers)) == (
-        "layer 'steps_sum' (Add in TimeDistributed): inputs with equally many axes are needed, got shapes (4, 2, 3) and "
-        "(4, 3)."
+        "layer 'steps_sum' (Add in TimeDistributed): inputs with equally many axes are needed, got shapes (4, 2, 3) "
+        "and (4, 3)."
     )
