@@ -88,6 +88,17 @@ class _Graph:
     def chance(self, probability: float) -> bool:
         return self.rng.random() < probability
 
+    def activation(self) -> str:
+        """A quantizer between layers: often a plain one, so that float32 is exact and Keras a second oracle."""
+        bits, integer = self.rng.randint(2, 6), self.rng.randint(0, 3)
+        if self.chance(0.7):
+            return self.rng.choice([f"quantized_relu({bits},{integer})", f"quantized_bits({bits},{integer},alpha=1)"])
+        return activation_quantizer(self.rng, 6)
+
+    def kernel(self) -> str:
+        bits, integer = self.rng.randint(2, 6), self.rng.randint(0, 2)
+        return f"quantized_bits({bits},{integer},alpha=1)" if self.chance(0.6) else kernel_quantizer(self.rng, 6)
+
     def build(self) -> RandomGraph:
         rng = self.rng
         rank = rng.choice([0, 1, 2, 2, 2])
@@ -123,12 +134,12 @@ class _Graph:
         """A quantizer, most of the time."""
         if not always and self.chance(0.15):
             return tensor
-        text = activation_quantizer(self.rng, 6)
+        text = self.activation()
         return self.apply(qkeras.QActivation(text), tensor, f"QActivation({text})", scale_is_power_of_two(text))
 
     def options(self, *kernels: str) -> tuple[dict[str, Any], str]:
         rng = self.rng
-        found: dict[str, Any] = {f"{name}_quantizer": kernel_quantizer(rng, 6) for name in kernels}
+        found: dict[str, Any] = {f"{name}_quantizer": self.kernel() for name in kernels}
         found |= {"use_bias": self.chance(0.8), "bias_quantizer": bias_quantizer(rng, 6)}
         return found, ", ".join(str(found[f"{name}_quantizer"]) for name in kernels)
 
@@ -194,7 +205,7 @@ class _Graph:
             return self.weighted(tensor, qkeras.QDense, rng.randint(1, 3), timed=True)
         if kind == "convolution":
             return self.weighted(tensor, qkeras.QConv1D, rng.randint(1, 3), kernel_size=2, padding="same", timed=True)
-        text = activation_quantizer(rng, 6)
+        text = self.activation()
         layer, clean = {
             "activation": (qkeras.QActivation(text), scale_is_power_of_two(text)),
             "norm": (keras.layers.BatchNormalization(), False),
