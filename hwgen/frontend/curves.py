@@ -10,7 +10,6 @@ from fractions import Fraction
 
 import numpy as np
 
-from hwgen.errors import UnsupportedError
 from hwgen.frontend.points import Logarithm, Point, linear, logarithm, root
 from hwgen.frontend.thresholds import Threshold
 
@@ -29,6 +28,7 @@ class Piece:
         last: the same at its end.
         rising: whether it rises; without meaning where it is constant.
         inverse: of a value strictly between the two.
+        straight: whether it is a line, which turns any number around; of others the inverse takes rational numbers.
     """
 
     start: Threshold | None
@@ -36,6 +36,7 @@ class Piece:
     last: Fraction | None
     rising: bool
     inverse: Inverse
+    straight: bool = False
 
     @property
     def constant(self) -> bool:
@@ -57,6 +58,11 @@ class Curve:
     float32_rounds: bool
 
     @property
+    def straight(self) -> bool:
+        """Whether it consists of lines."""
+        return all(piece.straight for piece in self.pieces)
+
+    @property
     def ascending(self) -> bool:
         """Whether it keeps order, so that a maximum may be taken before it."""
         levels = [end for piece in self.pieces for end in (piece.first, piece.last) if end is not None]
@@ -65,7 +71,7 @@ class Curve:
 
 def constant(start: Threshold | None, value: Fraction) -> Piece:
     """A piece without slope."""
-    return Piece(start, value, value, True, lambda point: point)
+    return Piece(start, value, value, True, lambda point: point, straight=True)
 
 
 def line(start: Threshold | None, end: Fraction | None, slope: Fraction, offset: Fraction) -> Piece:
@@ -74,7 +80,7 @@ def line(start: Threshold | None, end: Fraction | None, slope: Fraction, offset:
         return constant(start, offset)
     begins = None if start is None else slope * _rational(start) + offset
     ends = None if end is None else slope * end + offset
-    return Piece(start, begins, ends, slope > 0, lambda point: linear(point, 1 / slope, -offset / slope))
+    return Piece(start, begins, ends, slope > 0, lambda point: linear(point, 1 / slope, -offset / slope), straight=True)
 
 
 def _rational(start: Threshold) -> Fraction:
@@ -119,7 +125,7 @@ def hard_swish(name: str, shift: Fraction, bound: Fraction) -> Curve:
 
     def parabola(sign: int) -> Inverse:
         # x * (x + shift) / bound = p
-        return lambda p: root(-shift / 2, Fraction(sign), shift * shift / 4 + bound * _rational_value(p, name))
+        return lambda p: root(-shift / 2, Fraction(sign), shift * shift / 4 + bound * _rational_value(p))
 
     at_lowest, at_end = lowest * (lowest + shift) / bound, end
     pieces = [constant(None, _ZERO)]
@@ -136,29 +142,29 @@ def sigmoid(name: str = "sigmoid", divisor: Fraction = _ONE) -> Curve:
     """``1 / (1 + exp(-x / divisor))``."""
 
     def inverse(point: Point) -> Point:
-        p = _rational_value(point, name)
+        p = _rational_value(point)
         return logarithm(p / (1 - p), divisor)
 
     return Curve(name, (Piece(None, _ZERO, _ONE, True, inverse),), True)
 
 
 def _inverse_tanh(point: Point) -> Point:
-    p = _rational_value(point, "tanh")
+    p = _rational_value(point)
     return logarithm((1 + p) / (1 - p), Fraction(1, 2))
 
 
 def _inverse_softsign(point: Point) -> Point:
-    p = _rational_value(point, "softsign")
+    p = _rational_value(point)
     return p / (1 - abs(p))
 
 
 def _inverse_exponential(point: Point) -> Point:
-    return logarithm(_rational_value(point, "exponential"))
+    return logarithm(_rational_value(point))
 
 
 def _inverse_softplus(point: Point) -> Point:
     # ln(1 + exp(x)) = p
-    return Logarithm(_ZERO, _ONE, _rational_value(point, "softplus"), of_exponential=True)
+    return Logarithm(_ZERO, _ONE, _rational_value(point), of_exponential=True)
 
 
 TANH = Curve("tanh", (Piece(None, -_ONE, _ONE, True, _inverse_tanh),), True)
@@ -171,18 +177,14 @@ def elu(name: str, alpha: Fraction, scale: Fraction = _ONE) -> Curve:
     """``scale * x`` above zero, ``scale * alpha * (exp(x) - 1)`` below; both are positive."""
 
     def inverse(point: Point) -> Point:
-        return logarithm(1 + _rational_value(point, name) / (scale * alpha))
+        return logarithm(1 + _rational_value(point) / (scale * alpha))
 
     pieces = (Piece(None, -scale * alpha, _ZERO, True, inverse), line(_from(_ZERO), None, scale, _ZERO))
     return Curve(name, pieces, True)
 
 
-def _rational_value(point: Point, name: str) -> Fraction:
-    if not isinstance(point, Fraction):
-        raise UnsupportedError(
-            f"the activation {name!r} is followed by a quantizer whose steps are irrational (a rounded power of two, "
-            f"or another such function); put a QActivation with quantized_bits or quantized_relu in between."
-        )
+def _rational_value(point: Point) -> Fraction:
+    assert isinstance(point, Fraction), "whoever composes steps asks whether the curve is straight"
     return point
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hwgen.errors import UnsupportedError
-from hwgen.frontend.options import Options, is_number
+from hwgen.frontend.options import Options, is_number, shortened
 from hwgen.frontend.quantizer_text import read_quantizer_text
 from hwgen.frontend.quantizer_types import (
     Alpha,
@@ -58,7 +58,9 @@ def parse_quantizer_config(
     if parse is None:
         if options or (isinstance(identifier, dict) and identifier.get("class_name") != "function"):
             supported = ", ".join(_PARSERS)
-            raise UnsupportedError(f"{where}: {name} has no fixed-point form in hwgen; supported: {supported}.")
+            raise UnsupportedError(
+                f"{where}: {shortened(name)} has no fixed-point form in hwgen; supported: {supported}."
+            )
         return name
     taken = QuantizerOptions(f"{where}: {name}", options, internal_sigmoid, complete=isinstance(identifier, str))
     config = parse(taken)

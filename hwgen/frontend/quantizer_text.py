@@ -6,6 +6,7 @@ from typing import Any
 
 from hwgen.errors import UnsupportedError
 from hwgen.frontend.architecture import Config, class_of
+from hwgen.frontend.options import shortened
 
 # Positional parameters of qkeras 0.9.0, in order; quantized_linear's of qkeras-v3, which alone has it.
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
@@ -62,7 +63,8 @@ def read_quantizer_text(identifier: Any, where: str) -> tuple[str, Mapping[str, 
         return _from_dictionary(identifier, where)
     if isinstance(identifier, str):
         return _from_call(identifier.strip(), where)
-    raise UnsupportedError(f"{where}: a quantizer's name or configuration was expected, got {identifier!r}.")
+    got = shortened(repr(identifier))
+    raise UnsupportedError(f"{where}: a quantizer's name or configuration was expected, got {got}.")
 
 
 def _from_dictionary(identifier: Config, where: str) -> tuple[str, Mapping[str, Any]]:
@@ -75,11 +77,12 @@ def _from_dictionary(identifier: Config, where: str) -> tuple[str, Mapping[str, 
             return config, {}
         function = config if isinstance(config, str) else identifier.get("registered_name")
         raise UnsupportedError(
-            f"{where}: {function!r} is a Python function of the model's author, and its code is not in the file; "
-            f"use a quantizer such as quantized_relu(bits, integer)."
+            f"{where}: {shortened(repr(function))} is a Python function of the model's author, and its code is not in "
+            f"the file; use a quantizer such as quantized_relu(bits, integer)."
         )
     if not name or not isinstance(config, dict):
-        raise UnsupportedError(f"{where}: a quantizer's class and configuration were expected, got {identifier!r}.")
+        got = shortened(repr(identifier))
+        raise UnsupportedError(f"{where}: a quantizer's class and configuration were expected, got {got}.")
     return class_of(identifier), config
 
 
@@ -97,14 +100,16 @@ def _from_call(text: str, where: str) -> tuple[str, Mapping[str, Any]]:
         values = [ast.literal_eval(argument) for argument in call.args]
         options = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
-        raise UnsupportedError(f"{where}: {text[:200]!r} is no quantizer that hwgen can read ({error}).") from error
+        raise UnsupportedError(
+            f"{where}: {text[:200]!r} is no quantizer that hwgen can read ({shortened(str(error))})."
+        ) from error
     parameters = PARAMETERS.get(name)
     if parameters is None:
         return name, options | ({"arguments": values} if values else {})
     if len(values) > len(parameters):
-        raise UnsupportedError(f"{where}: {text!r} has more arguments than {name} takes.")
+        raise UnsupportedError(f"{where}: {text[:200]!r} has more arguments than {name} takes.")
     positional = dict(zip(parameters, values, strict=False))
     twice = sorted(positional.keys() & options.keys())
     if twice:
-        raise UnsupportedError(f"{where}: {text!r} gives {twice[0]} twice.")
+        raise UnsupportedError(f"{where}: {text[:200]!r} gives {twice[0]} twice.")
     return name, positional | options

@@ -197,6 +197,17 @@ def _count(step: RealStep, value: Fraction, reached: Callable[[int, bool], bool]
     return low
 
 
+def is_rational(step: RealStep) -> bool:
+    """Whether all thresholds are rational numbers."""
+    match step:
+        case UniformStep():
+            return True
+        case ListedStep():
+            return all(isinstance(threshold.at, Fraction) for threshold in step.thresholds)
+        case ComposedStep():
+            return is_rational(step.step) and all(run.piece.straight for run in step.runs)
+
+
 def level_at(step: RealStep, value: Fraction) -> int:
     """The level of a rational number."""
     return step.level(reached_at(step, value))

@@ -200,6 +200,7 @@ def verify_opened(
         changes=project.changes,
         project_sha256=project.sha256,
         timing=Timing(build.seconds, vectors_s, run_s, build.from_cache),
+        steps=project.steps,
     )
 
 
