@@ -73,6 +73,7 @@ def run_case(case: Case, folder: Path, compiler: str, shared: Path | None = None
     constant = re.fullmatch(r"precision of the constant (\S+), max_width (\d+)", case.model)
     if constant is not None:
         return _constant(float(constant[1]), case.criterion)
+    keras.backend.clear_session()  # layers are named by number from here on
     keras.utils.set_random_seed(0)
     try:
         with building():
@@ -263,6 +264,10 @@ def _powers_of_two(_: str) -> _Prepared:
 
 def _recurrent(kind: str, bits: int, **options: Any) -> Callable[[str], _Prepared]:
     def prepare(_: str) -> _Prepared:
+        from tensorflow.python.util import nest  # not before the environment is set
+
+        # qkeras 0.9.0 calls it by the name that it had before TensorFlow 2.13.
+        nest.is_sequence = nest.is_nested
         quantizers = ("kernel_quantizer", "recurrent_quantizer", "bias_quantizer", "state_quantizer")
         layer = getattr(qkeras, kind)(4, **{name: _bits(bits) for name in quantizers}, **options)
         return _Prepared(_sequential((5, 2), layer), _uniform((5, 2), 1))
