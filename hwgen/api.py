@@ -95,6 +95,8 @@ _ARGUMENTS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "directory": _PATH,
     "weights": _PATH_OR_NONE,
     "masks": _PATH_OR_NONE,
+    "quantize": ((Mapping, NoneType), "a mapping from layers to types, or None"),
+    "head": ((str,), "text"),
     "waveform": _PATH_OR_NONE,
     "model": ((Model,), "what hwgen.load returns"),
     "part": _TEXT_OR_NONE,
@@ -136,6 +138,8 @@ def load(
     weights: str | Path | None = None,
     input_type: InputType = None,
     masks: str | Path | None = None,
+    quantize: Mapping[str, str] | None = None,
+    head: str = "logits",
 ) -> Model:
     """Load a trained QKeras model, exactly.
 
@@ -144,12 +148,16 @@ def load(
         weights: the ``.h5`` weights of a ``.json`` architecture.
         input_type: what numbers the model takes, such as ``"fixed<8,3>"``; needed unless it starts with a QActivation.
         masks: pruning masks that act after the quantizers; ``masks.npz`` beside the model is found by itself.
+        quantize: by layer, the type that its weights and bias are rounded to where the model leaves them unquantized,
+            such as ``{"output": "fixed<16,6,RND,SAT>"}``; ``"WEIGHTS:RESULT"`` rounds what it computes as well.
+        head: what the outputs are. ``logits`` leaves a final softmax or sigmoid out; ``argmax`` gives the index of the
+            largest value; ``softmax=ufixed<8,0,RND,SAT>`` and ``sigmoid=ufixed<8,0,RND,SAT>`` give probabilities.
     Raises:
         ModelFileError: the file is no readable Keras model.
         UnsupportedError: a layer, quantizer or option that hwgen does not compute exactly; named.
         InputError: no input type, or one that cannot be read.
     """
-    network = frontend.load_network(path, weights, input_type, masks)
+    network = frontend.load_network(path, weights, input_type, masks, quantize, head)
     return Model(network, sha256(Path(path).read_bytes()).hexdigest())
 
 
@@ -159,9 +167,11 @@ def inspect(
     weights: str | Path | None = None,
     input_type: InputType = None,
     masks: str | Path | None = None,
+    quantize: Mapping[str, str] | None = None,
+    head: str = "logits",
 ) -> Inspection:
     """Read a model as far as possible; every refusal is collected. Arguments as in ``load``."""
-    return frontend.inspect_model(path, weights, input_type, masks)
+    return frontend.inspect_model(path, weights, input_type, masks, quantize, head)
 
 
 class BuildTarget(Enum):
@@ -329,7 +339,7 @@ def verify(
         inputs: real data to run as well, (samples, *shape).
         seed: of the vectors, and of gaps and stalls.
         compiler: ``"g++"``, ``"clang++"`` or a path; None chooses one.
-        pristine: of C++: use the ap_types headers as they are, without the patch that makes them fast.
+        pristine: of C++: headers as they are, without the patch that makes them fast, and sums in ap_int types.
         gap_percent: of Verilog: cycles without a sample.
         stall_percent: of Verilog: cycles in which ``ce`` is low.
         waveform: of Verilog: where to write a VCD file of the run as well.

@@ -7,7 +7,7 @@ import typer
 
 from hwgen import api
 from hwgen.cli.arrays import read_array
-from hwgen.cli.options import InputTypeText, MasksFile, ModelFile, WeightsFile
+from hwgen.cli.options import HeadText, InputTypeText, MasksFile, ModelFile, QuantizeTexts, WeightsFile, by_layer
 from hwgen.cli.tables import console, percent, table
 from hwgen.errors import InputError
 
@@ -50,6 +50,8 @@ def build_command(
     input_type: InputTypeText = None,
     weights: WeightsFile = None,
     masks: MasksFile = None,
+    quantize: QuantizeTexts = None,
+    head: HeadText = "logits",
     part: Annotated[
         str | None, typer.Option(show_default=api.DEFAULT_PART, help="FPGA part, as the vendor's tools name it.")
     ] = None,
@@ -62,7 +64,7 @@ def build_command(
     ] = False,
 ) -> None:
     """Build the project and print what is in it."""
-    loaded = api.load(model, weights, input_type, masks)
+    loaded = api.load(model, weights, input_type, masks, by_layer(quantize), head)
     data = None if inputs is None else read_array(inputs)
     result = api.build(
         loaded,

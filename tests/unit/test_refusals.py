@@ -53,14 +53,6 @@ def test_channels_first_is_refused(class_name: str, tmp_path: Path) -> None:
     assert told.startswith(f"layer 'it' ({class_name}): data_format='channels_first'")
 
 
-@pytest.mark.parametrize("class_name", ["QDense", "QConv1D", "QConv2D", "QConv2DBatchnorm"])
-@pytest.mark.parametrize("option", ["kernel_quantizer", "bias_quantizer"])
-def test_weights_without_a_quantizer_are_refused(class_name: str, option: str, tmp_path: Path) -> None:
-    told = message(tmp_path, changed(class_name, **{option: None}))
-    assert told.startswith(f"layer 'it' ({class_name}): {option} is None")
-    assert "give it a quantizer" in told
-
-
 LAYER_OPTIONS: list[tuple[str, str, Any, str]] = [
     ("InputLayer", "sparse", True, ""),
     ("InputLayer", "ragged", True, ""),
@@ -79,7 +71,7 @@ LAYER_OPTIONS: list[tuple[str, str, Any, str]] = [
     ("QDense", "quantization_config", {"mode": "int8"}, "not known"),
     ("QConv1D", "padding", "reflect", "supported: valid, same, causal"),
     ("QConv2D", "padding", "causal", "supported: valid, same"),
-    ("QConv2D", "groups", 2, "only 1 is"),
+    ("QConv2D", "groups", 5, "outside the 1 to 4"),
     ("QConv2D", "mask", [[1, 0, 1]] * 3, "not supported"),
     ("QConv2D", "kernel_size", [3], "2 whole numbers"),
     ("QConv2D", "strides", [0, 1], "positive"),
