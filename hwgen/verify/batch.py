@@ -77,9 +77,7 @@ def verify_networks(
     interface = None if options is None else options.interface
 
     def opened(network: Network) -> Project:
-        files = hls_project(
-            network, strategy=strategy, part=_ANY_PART, clock_ns=_ANY_CLOCK_NS, interface=interface
-        )
+        files = hls_project(network, strategy=strategy, part=_ANY_PART, clock_ns=_ANY_CLOCK_NS, interface=interface)
         return project_from_files(files, network.name)
 
     return _verify_all([lambda network=network: opened(network) for network in networks], options)  # type: ignore[misc]

@@ -51,11 +51,15 @@ def check_or_shrink(model: FuzzModel, folder: Path, csim: Csim | None = None, se
         failure = error
 
     def fails(smaller: FuzzModel) -> bool:
+        nonlocal failure
         keras.backend.clear_session()
         try:
             check(smaller, folder, csim)
         except FuzzFailureError as error:
-            return error.kind == failure.kind
+            if error.kind != failure.kind:
+                return False
+            failure = error  # the last one is that of the smallest model
+            return True
         except (UnbuildableError, AssertionError):
             return False
         return False

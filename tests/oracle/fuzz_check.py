@@ -21,7 +21,7 @@ from hwgen.verify import BatchOptions, VerifyReport, verify_networks
 from oracle.fuzz_code import script
 from oracle.fuzz_exact import Built, build, exact_outputs, largest, samples, without_heads
 from oracle.fuzz_model import FuzzModel, resolved, roughness
-from oracle.keras_environment import building, keras
+from oracle.keras_environment import building
 from oracle.quantizer_rational import Exact, each
 from oracle.rational import two_to
 

@@ -288,7 +288,14 @@ CLASSES: dict[str, Draw] = {
     "ActivityRegularization": lambda rng, shape: {"l2": 0.01},
 }
 # Drawn rarely: they change nothing at inference.
-_RARE = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "GaussianNoise", "ActivityRegularization")
+_RARE = (
+    "Dropout",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "GaussianDropout",
+    "GaussianNoise",
+    "ActivityRegularization",
+)
 _SINGLE = tuple(kind for kind in CLASSES if kind not in (*MERGES, "Softmax"))
 
 
