@@ -162,6 +162,7 @@ def ten_layers() -> FuzzModel:
     return FuzzModel(3, (FuzzInput("data", (5,), "fixed<6,3>"),), layers, ("flat", "sum"), form="json")
 
 
+@pytest.mark.fuzz  # two programs that import TensorFlow
 def test_a_failing_model_shrinks_to_a_program_that_fails_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check(ten_layers(), tmp_path)
     monkeypatch.setattr(kernels, "merge", kernels.merge)  # and so put back at the end

@@ -44,8 +44,8 @@ def fuzz_summary(outcomes: Iterable[dict[str, Any]]) -> list[str]:
     circuits = Counter(interface for outcome in exact for interface in outcome["circuits"])
     compiled = Counter(outcome["csim"] for outcome in exact if outcome["csim"])
     lines = [
-        f"{len(outcomes)} models of 1 to {max(outcome['layers'] for outcome in outcomes)} layers: {len(exact)} exact in "
-        f"every code, {len(outcomes) - len(exact)} refused",
+        f"{len(outcomes)} models of 1 to {max(outcome['layers'] for outcome in outcomes)} layers: {len(exact)} exact "
+        f"in every code, {len(outcomes) - len(exact)} refused",
         f"float32 is exact and Keras gave the same codes: {sum(outcome['keras'] for outcome in exact)} models",
         "circuits with the same codes: " + ", ".join(f"{count} {name}" for name, count in sorted(circuits.items())),
         f"compiled C++ with the same codes: {sum(compiled.values())} models; "

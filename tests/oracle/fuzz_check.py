@@ -203,10 +203,8 @@ def _compare(actual: Exact, expected: Exact, what: str, number: int) -> None:
     wrong = np.argwhere(actual != expected)
     if len(wrong):
         at = tuple(wrong[0])
-        raise FuzzFailureError(
-            what,
-            f"{number}: {len(wrong)} of {expected.size}, first at {wrong[0].tolist()}: {actual[at]}, not {expected[at]}",
-        )
+        first = f"first at {wrong[0].tolist()}: {actual[at]}, not {expected[at]}"
+        raise FuzzFailureError(what, f"{number}: {len(wrong)} of {expected.size}, {first}")
 
 
 def _same_as_keras(built: Built, raw: str, data: list[NDArray[np.float32]], exact: list[Exact]) -> None:

@@ -1,4 +1,4 @@
-"""A drawn model as Python that builds it: the fuzzer runs this text, and a script that reproduces a failure holds it."""
+"""A drawn model as Python that builds it: the fuzzer runs this text, and a program that shows a failure has it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -103,7 +103,8 @@ tf.config.optimizer.set_experimental_options({{"remapping": False}})
 weights = [
 {weights}
 ]
-model.set_weights([np.array(values, dtype=np.float32).reshape(w.shape) for values, w in zip(weights, model.get_weights())])
+shapes = [array.shape for array in model.get_weights()]
+model.set_weights([np.array(values, dtype=np.float32).reshape(shape) for values, shape in zip(weights, shapes)])
 
 # What goes in, and what has to come out: exact values of each output.
 data = [

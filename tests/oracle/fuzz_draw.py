@@ -531,13 +531,24 @@ def _fits(kind: str, shape: Shape) -> bool:
 
 
 def without_dead_layers(model: FuzzModel) -> FuzzModel:
-    """Without what no output needs."""
+    """Without what no output needs. Where only later calls of a layer are needed, the first of them makes it."""
     needed = set(model.outputs)
     kept: list[FuzzLayer] = []
     for layer in reversed(model.layers):
-        shared = {c.shares for c in kept}
-        if layer.name in needed or layer.name in shared:
+        if layer.name in needed:
             needed.update(layer.inputs)
             kept.append(layer)
+    kept.reverse()
+    everything = {layer.name: layer for layer in model.layers}
+    makes = {layer.name: layer.name for layer in kept if layer.shares is None}
+    layers = []
+    for call in kept:
+        if call.shares is not None and call.shares in makes:
+            layers.append(replace(call, shares=makes[call.shares]))
+        elif call.shares is not None:
+            makes[call.shares] = makes[call.name] = call.name
+            layers.append(replace(everything[call.shares], name=call.name, inputs=call.inputs))
+        else:
+            layers.append(call)
     inputs = tuple(source for source in model.inputs if source.name in needed)
-    return replace(model, layers=tuple(reversed(kept)), inputs=inputs)
+    return replace(model, layers=tuple(layers), inputs=inputs)

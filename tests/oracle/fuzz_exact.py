@@ -136,8 +136,7 @@ def _plain_layer(drawn: FuzzLayer, layer: Any, x: Exact, last: bool) -> Exact:
         return each(curve(layer, None), x)
     if drawn.kind == "Activation" and activation not in ("relu", "linear"):
         return each(curve(layer, activation), x)
-    y = keras_rational.evaluate_layer(layer, x, last)
-    return y
+    return keras_rational.evaluate_layer(layer, x, last)
 
 
 def is_head(layer: FuzzLayer) -> bool:

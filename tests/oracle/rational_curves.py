@@ -1,7 +1,7 @@
 """Activation functions of Keras on exact numbers: rational where they are, else to a hundred digits.
 
-A transcendental function of a rational number is transcendental but for a few arguments, so it lies on no tie; a hundred
-digits tell on which side of one it is.
+Where such a function of a rational number is transcendental, which it is but for a few arguments, it lies on no tie; a
+hundred digits tell on which side of one it is.
 """
 
 from collections.abc import Callable

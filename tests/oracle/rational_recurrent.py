@@ -53,10 +53,7 @@ def _gated(cell: Any, part: _Sum, x: Exact, h: Exact, parameters: tuple[Exact, E
     inner, outer = ([row[g * units : (g + 1) * units] for g in range(3)] for row in bias)
     entered = [part(x, kernel, g) + inner[g] for g in range(3)]
     update, reset = (_act(cell.recurrent_activation, entered[g] + part(h, matrix, g) + outer[g]) for g in range(2))
-    if cell.reset_after:
-        remembered = reset * (part(h, matrix, 2) + outer[2])
-    else:
-        remembered = part(reset * h, matrix, 2)
+    remembered = reset * (part(h, matrix, 2) + outer[2]) if cell.reset_after else part(reset * h, matrix, 2)
     candidate = _act(cell.activation, entered[2] + remembered)
     return update * h + (Fraction(1) - update) * candidate
 
