@@ -171,15 +171,15 @@ def package_files(*folders: str) -> list[Path]:
     return found
 
 
-def test_files() -> list[Path]:
-    return [path for path in sorted((ROOT / "tests").rglob("test_*.py"))]
+def files_of_tests() -> list[Path]:
+    return sorted((ROOT / "tests").rglob("test_*.py"))
 
 
 FOLDERS = ("fixed", "ir", "circuit", "frontend", "reference", "emit", "verify", "hls4ml_backend", "api.py")
 
 
 def untested() -> list[Sentence]:
-    tested = TestedTexts(test_files())
+    tested = TestedTexts(files_of_tests())
     return [each for each in sentences(package_files(*FOLDERS)) if not each.says_something or not tested.state(each)]
 
 

@@ -82,10 +82,8 @@ def test_a_file_of_another_kind_is_named(name: str, content: bytes | None, says:
 
 def test_a_folder_is_named_with_what_to_do(tmp_path: Path) -> None:
     assert _refused(tmp_path).endswith(
-        (
-            ": a model file (.h5, .keras, or .json with weights) was expected, this is a folder; save a TensorFlow "
-            "SavedModel as .h5 or .keras first."
-        )
+        ": a model file (.h5, .keras, or .json with weights) was expected, this is a folder; save a TensorFlow "
+        "SavedModel as .h5 or .keras first."
     )
 
 
@@ -105,10 +103,8 @@ def test_hdf5_without_a_model_says_how_to_give_weights_alone(small: SmallNetwork
     write_weights_h5(path, small.layers)
     message = _refused(path)
     assert message.endswith(
-        (
-            ": an HDF5 file without a model: it holds no 'model_config'. If it holds weights alone, give the "
-            "architecture as .json and this file with --weights."
-        )
+        ": an HDF5 file without a model: it holds no 'model_config'. If it holds weights alone, give the "
+        "architecture as .json and this file with --weights."
     )
     assert "--weights" in message
 
@@ -168,10 +164,8 @@ def test_two_layers_of_one_name_are_named(small: SmallNetwork, tmp_path: Path) -
 
 def test_a_model_that_was_never_built_is_named(small: SmallNetwork, tmp_path: Path) -> None:
     assert _refused(_h5(tmp_path, small.layers[1:])).endswith(
-        (
-            ": the model states no input shape, so it was saved before it was built; call the model once, or give "
-            "its first layer an input_shape, and save again."
-        )
+        ": the model states no input shape, so it was saved before it was built; call the model once, or give "
+        "its first layer an input_shape, and save again."
     )
 
 
@@ -311,10 +305,7 @@ def test_a_weight_that_claims_more_values_than_the_file_can_hold_is_damage(small
         del file["model_weights/hidden/hidden/kernel:0"]
         file["model_weights/hidden"].create_dataset("hidden/kernel:0", shape=(1 << 20, 1 << 20), dtype="f4")
     assert _refused(path).endswith(
-        (
-            ": weight 'kernel' of layer 'hidden' claims 1099511627776 values, more than this file can hold: it is "
-            "damaged."
-        )
+        ": weight 'kernel' of layer 'hidden' claims 1099511627776 values, more than this file can hold: it is damaged."
     )
 
 
