@@ -354,9 +354,7 @@ def _averaging(options: LayerOptions) -> tuple[QuantizerConfig | None, Activatio
 
 
 def _up_sampling(options: LayerOptions) -> UpSamplingSpec:
-    interpolation = options.take("interpolation", "nearest")
-    if interpolation != "nearest":
-        raise options.refuse(f"interpolation={interpolation!r} is not supported; only 'nearest' is.")
+    options.only("interpolation", "nearest")
     return UpSamplingSpec(options.sizes("size", 2))
 
 

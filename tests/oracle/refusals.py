@@ -171,7 +171,7 @@ def package_files(*folders: str) -> list[Path]:
     return found
 
 
-def test_files() -> list[Path]:
+def files_of_tests() -> list[Path]:
     return sorted((ROOT / "tests").rglob("test_*.py"))
 
 
@@ -179,7 +179,7 @@ FOLDERS = ("fixed", "ir", "circuit", "frontend", "reference", "emit", "verify", 
 
 
 def untested() -> list[Sentence]:
-    tested = TestedTexts(test_files())
+    tested = TestedTexts(files_of_tests())
     return [each for each in sentences(package_files(*FOLDERS)) if not each.says_something or not tested.state(each)]
 
 
