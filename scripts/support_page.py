@@ -202,16 +202,16 @@ def quantizer_rows() -> list[tuple[str, ...]]:
 
 
 _ANY = "yes"
-_TO_VECTOR = "an image may become a vector, and a vector that is an input an image"
+_TO_VECTOR = "yes; another number of pixels gathers the whole sample"
 # Of each layer of a Network: in HLS C++ as a stream, in Verilog as a stream. In parallel, both build all of them.
 TARGETS: dict[str, tuple[str, str]] = {
     "Dense": (_ANY, "on a vector"),
     "Conv": (_ANY, "outputs that only padding brings are refused"),
     "MaxPool": (_ANY, "outputs that only padding brings are refused"),
     "Reshape": (_ANY, _TO_VECTOR),
-    "Rearrange": (_ANY, "within a pixel, the same in all; from one pixel to another is refused"),
-    "Merge": (_ANY, "of streams of as many beats"),
-    "Concatenate": (_ANY, "of channels; pixels behind pixels are refused"),
+    "Rearrange": (_ANY, "within a pixel; else the whole sample at once"),
+    "Merge": (_ANY, "yes; of streams of different lengths, the whole sample at once"),
+    "Concatenate": (_ANY, "of channels; else the whole sample at once"),
     "ArgMax": (_ANY, _ANY),
     "Relu": (_ANY, _ANY),
     "Requantize": (_ANY, _ANY),
@@ -328,7 +328,8 @@ def page() -> str:
             ("layer", "HLS parallel", "HLS stream", "Verilog parallel", "Verilog stream"),
             [(f"`{name}`", _ANY, TARGETS[name][0], _ANY, TARGETS[name][1]) for name in ir_layers()],
         ),
-        "A stream of Verilog has one input, or inputs of one beat, and outputs of one length.",
+        "A stream of Verilog has inputs of one number of pixels, and outputs of one length. What mixes codes of different pixels in "
+        "another way than in a window gathers the whole sample, and what follows it is unrolled.",
         "",
     ]
     return "\n".join(lines)

@@ -16,8 +16,8 @@ from oracle.random_models import random_model
 
 import hwgen
 
-SLICE = 40
-GRAPHS = 30
+SLICE = 20  # the fuzzer's models come beside them
+GRAPHS = 12
 FUZZ = int(os.environ.get("HWGEN_FUZZ", "300"))
 
 Record = Callable[[str, object], None]

@@ -89,6 +89,9 @@ def _layer(layer: Any, x: Exact, is_last: bool) -> Exact:
         case "QConv2DBatchnorm":
             kernel, bias = _folded(layer)
             y = _convolution(layer, x, kernel) + bias
+        case "TimeDistributed":
+            steps = _layer(layer.layer, x.reshape(-1, *x.shape[2:]), is_last)
+            return steps.reshape(*x.shape[:2], *steps.shape[1:])
         case "QDenseBatchnorm":
             kernel, bias = _folded(layer)
             y = _dot(x, kernel) + bias
@@ -149,6 +152,18 @@ def _layer(layer: Any, x: Exact, is_last: bool) -> Exact:
             raise NotExactError(f"layer {layer.name}: a softmax inside the model")
         return y
     return each(exact_activation(layer.activation), y)
+
+
+def evaluate_layer(layer: Any, x: Exact, is_last: bool) -> Exact:
+    """One layer's output.
+
+    Args:
+        layer: with one input, wrappers taken off.
+        is_last: whether its softmax is left out.
+    Raises:
+        NotExactError: it has no exact meaning on what it is given.
+    """
+    return _layer(layer, x, is_last)
 
 
 def _checked(x: Exact) -> Exact:

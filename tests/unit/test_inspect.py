@@ -101,6 +101,18 @@ def test_inspect_prints_every_refusal_and_returns_2(run: Callable[..., tuple[int
     assert "refused: input 'data': the model does not say what numbers it takes" in out
 
 
+def test_inspect_takes_types_and_a_head_and_repeats_them(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    layers = changed("QDense", activation="softmax", kernel_quantizer=None)
+    write_h5(tmp_path / "model.h5", sequential(layers), layers)
+    options = ["--input-type", TYPE, "--quantize", "it=fixed<8,3,RND,SAT>", "--head", "argmax"]
+    code, out, _ = run("inspect", tmp_path / "model.h5", *options)
+    assert code == 0
+    assert "ArgMax" in out
+    assert "--quantize 'it=fixed<8,3,RND,SAT>' --head argmax -o DIR" in " ".join(out.split())
+
+
 def test_inspect_prints_the_network_and_returns_0(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
     layers = MODELS["QDense"]
     write_h5(tmp_path / "model.h5", sequential(layers), layers)
