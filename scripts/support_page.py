@@ -328,7 +328,8 @@ def page() -> str:
             ("layer", "HLS parallel", "HLS stream", "Verilog parallel", "Verilog stream"),
             [(f"`{name}`", _ANY, TARGETS[name][0], _ANY, TARGETS[name][1]) for name in ir_layers()],
         ),
-        "A stream of Verilog has inputs of one number of pixels, and outputs of one length. What mixes codes of different pixels in "
+        "A stream of Verilog has inputs of one number of pixels, and outputs of one length. What mixes "
+        "codes of different pixels in "
         "another way than in a window gathers the whole sample, and what follows it is unrolled.",
         "",
     ]

@@ -161,7 +161,8 @@ def test_the_sentence_says_which_field_and_what_it_holds() -> None:
         ),
         (
             lambda d: d["layers"][5].update(kind="Softmax"),
-            f"{where}: unknown kind 'Softmax'; this hwgen knows Dense, Conv, MaxPool, Reshape, Rearrange, ArgMax, Relu, "
+            f"{where}: unknown kind 'Softmax'; this hwgen knows Dense, Conv, MaxPool, Reshape, Rearrange, "
+            "ArgMax, Relu, "
             "Requantize, StepFunction, Merge, Concatenate.",
         ),
         (

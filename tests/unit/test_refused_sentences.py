@@ -1,4 +1,4 @@
-"""Refusals that need no model file around them, each as its whole sentence; and the count of those that no test states."""
+"""Refusals that need hardly a model file around them, each as its whole sentence; and that every one has a test."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -45,8 +45,8 @@ MANY = "quantized_bits(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)"
         ),
         (
             {"class_name": "function", "config": "mine", "module": "lab", "registered_name": "function"},
-            "'mine' is a Python function of the model's author, and its code is not in the file; use a quantizer such as "
-            "quantized_relu(bits, integer).",
+            "'mine' is a Python function of the model's author, and its code is not in the file; use a quantizer such "
+            "as quantized_relu(bits, integer).",
         ),
     ],
 )
@@ -72,8 +72,8 @@ def test_an_unknown_class_is_refused_with_those_that_are_known() -> None:
         f"layer 'it': class 'Lambda' is not supported; supported: {supported}."
     )
     assert sentence(lambda: parse_layer(Node("it", "lab>QDense", {}, ("data",), {}))) == (
-        "layer 'it': 'QDense' is a class of 'lab', neither of Keras nor of QKeras, and its code is not in the file; use "
-        "layers of theirs."
+        "layer 'it': 'QDense' is a class of 'lab', neither of Keras nor of QKeras, and its code is not in the file; "
+        "use layers of theirs."
     )
 
 
@@ -95,8 +95,8 @@ def test_an_unknown_class_is_refused_with_those_that_are_known() -> None:
         ),
         (
             '{"class_name": "Mine", "config": {}}',
-            "the model is a 'Mine'; hwgen reads Sequential and Functional models: a subclassed model stores Python code, "
-            "not an architecture.",
+            "the model is a 'Mine'; hwgen reads Sequential and Functional models: a subclassed model stores Python "
+            "code, not an architecture.",
         ),
         (
             '{"class_name": "Functional", "config": {"layers": [{"class_name": "Q", "config": {"name": "a"}}]}}',
@@ -108,7 +108,8 @@ def test_an_unknown_class_is_refused_with_those_that_are_known() -> None:
             "input_layers names 'b', which is no layer of the model.",
         ),
         (
-            '{"class_name": "Sequential", "config": [{"class_name": "Q", "config": {"name": "a"}, "inbound_nodes": 3}]}',
+            '{"class_name": "Sequential", "config": [{"class_name": "Q", "config": {"name": "a"}, '
+            '"inbound_nodes": 3}]}',
             "layer 'a': a list of inbound_nodes was expected, got 3.",
         ),
     ],
@@ -152,9 +153,7 @@ def test_a_type_with_a_rounding_is_no_type_alone() -> None:
     assert sentence(lambda: parse_type("fixed<8,3,RND,SAT>")) == (
         "a type without rounding and overflow was expected, such as 'fixed<8,3>'; got 'fixed<8,3,RND,SAT>'."
     )
-    assert sentence(lambda: FixedType(True, 8, 2000)) == (
-        "a type's fraction is between -1000 and 1000 bits, got 2000."
-    )
+    assert sentence(lambda: FixedType(True, 8, 2000)) == ("a type's fraction is between -1000 and 1000 bits, got 2000.")
 
 
 @pytest.mark.parametrize("left_out", ["kernel", "gamma", "bias"])
