@@ -35,7 +35,12 @@ class Sentence:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.text.replace(HOLE, '{}')}"
+        return f"{self.place}: {self.shown}"
+
+    @property
+    def shown(self) -> str:
+        """The template with ``{}`` for each value."""
+        return self.text.replace(HOLE, "{}")
 
     @property
     def says_something(self) -> bool:
@@ -43,14 +48,11 @@ class Sentence:
         return sum(letter.isalpha() for letter in self.text) >= _FEWEST_LETTERS
 
     @property
-    def pattern(self) -> re.Pattern[str]:
-        """What a test's string has to match: the whole, where the place before the first colon may stand apart."""
+    def words(self) -> list[str]:
+        """What a test's string has to hold between the values; the place before the first colon may stand apart."""
         place = _PLACE.match(self.text)
         rest = self.text[place.end() :] if place else self.text
-        if sum(letter.isalpha() for letter in rest) < _FEWEST_LETTERS:
-            rest = self.text
-        words = ".*".join(re.escape(part) for part in rest.split(HOLE))
-        return re.compile(rf"(?:.*: )?{words}", re.DOTALL)
+        return (rest if sum(letter.isalpha() for letter in rest) >= _FEWEST_LETTERS else self.text).split(HOLE)
 
 
 def sentences(paths: Iterable[Path]) -> Iterator[Sentence]:
@@ -121,13 +123,10 @@ class TestedTexts:
 
     def state(self, sentence: Sentence) -> bool:
         """Whether one of the strings is the sentence, from the first word to the last."""
-        pattern = sentence.pattern
-        longest = max(pattern_words(sentence.text), key=len)
+        words = sentence.words
+        pattern = re.compile(rf"(?:.*: )?{'.*'.join(map(re.escape, words))}", re.DOTALL)
+        longest = max(words, key=len)
         return any(longest in text and pattern.fullmatch(text) is not None for text in self._all)
-
-
-def pattern_words(text: str) -> list[str]:
-    return text.split(HOLE)
 
 
 def _strings(module: ast.Module) -> set[str]:
