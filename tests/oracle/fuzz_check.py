@@ -2,7 +2,6 @@
 
 import re
 import traceback
-from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -20,7 +19,7 @@ from hwgen.ir import Network
 from hwgen.verify import BatchOptions, VerifyReport, verify_networks
 from oracle.fuzz_code import script
 from oracle.fuzz_exact import Built, build, exact_outputs, largest, samples, without_heads
-from oracle.fuzz_model import FuzzModel, resolved, roughness
+from oracle.fuzz_model import FuzzModel, roughness
 from oracle.keras_environment import building
 from oracle.quantizer_rational import Exact, each
 from oracle.rational import two_to
@@ -46,6 +45,7 @@ ANY = (
     "is one function in Keras 2 and another in Keras 3",
     "the file does not say whether it acts",
     "outputs the same tensor twice",
+    "TensorFlow refuses it too: use another output_padding",
     "steps at irrational numbers, and the activation",
 )
 
@@ -145,19 +145,13 @@ def load_arguments(drawn: FuzzModel) -> dict[str, Any]:
 
 
 def given_types(drawn: FuzzModel, prefix: str = "") -> dict[str, str]:
-    """Of the layers whose weights the model leaves unquantized, by the names that hwgen gives their calls."""
+    """Of the layers whose weights the model leaves unquantized, by name: a type holds for all calls of a layer."""
     found: dict[str, str] = {}
-    layers = {layer.name: layer for layer in drawn.layers}
-    calls: Counter[str] = Counter()
-    for call in drawn.layers:
-        layer = resolved(call, layers)
-        number = calls[layer.name]
-        calls[layer.name] += 1
-        name = f"{prefix}{layer.name}_{number}" if number else f"{prefix}{layer.name}"
+    for layer in drawn.layers:
         if layer.given is not None:
-            found[name] = layer.given
+            found[f"{prefix}{layer.name}"] = layer.given
         if layer.body is not None:
-            found |= given_types(layer.body, f"{name}_")
+            found |= given_types(layer.body, f"{prefix}{layer.name}_")
     return found
 
 
