@@ -98,10 +98,10 @@ def test_every_layer_quantizer_and_topology_is_drawn() -> None:
     models = [draw_model(seed) for seed in range(1000)]
     layers = [layer for model in models for layer in model.every_layer()]
     assert {layer.kind for layer in layers} - {"Model"} == set(CLASSES)
-    assert set(CLASSES) == set(layer_config._PARSERS) - NOT_DRAWN
+    assert set(CLASSES) == set(layer_config.LAYERS) - NOT_DRAWN
     texts = [value for layer in layers for value in layer.options.values() if isinstance(value, str) and "(" in value]
     quantizers = {re.split(r"\(", text)[0] for text in texts}
-    assert quantizers == set(quantizer_config._PARSERS) - NOT_DRAWN_QUANTIZERS
+    assert quantizers == set(quantizer_config.QUANTIZERS) - NOT_DRAWN_QUANTIZERS
     assert {sum(1 for _ in model.every_layer()) for model in models} == set(range(1, MOST_LAYERS + 1))
     assert {layer.wrap for layer in layers} == {None, "prune", "time"}
     assert {model.form for model in models} == {"h5", "keras", "json"}
