@@ -39,6 +39,8 @@ ROUGH = (
     "the scales before it need",
     "its bias needs more than",
     "of each input multiplied in",
+    "reads the values of the activation",
+    "follows another one",
 )
 # And those for which any model may be.
 ANY = (
