@@ -4,20 +4,18 @@ A test that uses one of them builds, compiles and runs hardware, which takes sec
 ``--hwgen`` is given. ``--hwgen-freeze`` writes golden folders anew instead of comparing with them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from numpy.typing import ArrayLike
 
-if TYPE_CHECKING:  # whoever has hwgen installed runs other tests too, and those need none of it
-    from numpy.typing import ArrayLike
-
-    from hwgen.api import Model
-    from hwgen.estimate import Figures
+from hwgen import api
+from hwgen.api import Model
+from hwgen.estimate import Figures
+from hwgen.regression import built_project
 
 _FIXTURES = frozenset({"hwgen_network", "hwgen_project", "assert_bit_exact", "assert_within_budget"})
 
@@ -59,8 +57,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def hwgen_network() -> Callable[..., Model]:
     """A function like ``hwgen.load``, with the same arguments; a model is loaded once a run."""
-    from hwgen import api
-
     loaded: dict[str, Model] = {}
 
     def load(path: str | Path, **options: Any) -> Model:
@@ -75,9 +71,6 @@ def hwgen_network() -> Callable[..., Model]:
 @pytest.fixture(scope="session")
 def hwgen_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., BuiltDesign]:
     """A function like ``hwgen.build``, without the folder: ``hwgen_project(model, target="rtl")``; built once a run."""
-    from hwgen import api
-    from hwgen.regression import built_project
-
     built: dict[str, BuiltDesign] = {}
     kept: list[Model] = []  # so that no other gets the identity of one in a key
 
@@ -102,7 +95,6 @@ def assert_bit_exact(pytestconfig: pytest.Config) -> Callable[..., None]:
     code must also be the one that was frozen there and no figure may have grown by more than ``tolerance_percent``;
     ``pytest --hwgen-freeze`` writes that folder.
     """
-    from hwgen import api
 
     def check(
         project: BuiltDesign,
