@@ -13,6 +13,7 @@ from hwgen.api import (
     golden,
     inspect,
     load,
+    mapped,
     train,
     verify,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "hls4ml_from_keras",
     "inspect",
     "load",
+    "mapped",
     "train",
     "verify",
 ]

@@ -24,6 +24,7 @@ from hwgen.fixed import IntArray
 from hwgen.frontend import Inspection
 from hwgen.frontend.load import InputType
 from hwgen.ir import LayerComplexity, Network, network_complexity, network_text
+from hwgen.mapping import MappedProject, map_project
 from hwgen.regression import (
     BuiltProject,
     CheckReport,
@@ -35,11 +36,13 @@ from hwgen.regression import (
     write_golden,
 )
 from hwgen.regression.check import fits
-from hwgen.tools import Progress
+from hwgen.tools import Cache, Progress, find_compiler
+from hwgen.tools.verilator import find_verilator
 from hwgen.training import TrainResult
 from hwgen.verify import VerifyReport, make_vectors, open_project, project_vectors, verify_project
 from hwgen.verify.report import FEW_SAMPLES
-from hwgen.verify.rtl import verify_rtl
+from hwgen.verify.rtl import default_samples, verify_rtl
+from hwgen.verify.rtl_engine import RtlEngine, Traffic
 from hwgen.verify.rtl_project import open_rtl_project, project_target
 from hwgen.verify.run import DEFAULT_SAMPLES
 
@@ -49,6 +52,7 @@ DEFAULT_FPGA = "amd"
 DEFAULT_ADDERS_PER_STAGE = 1
 DEFAULT_TRAFFIC_PERCENT = 25
 DEFAULT_GOLDEN_SAMPLES = 200
+DEFAULT_FAMILY = "xcup"
 GOLDEN_SUFFIX = ".golden"  # of the folder beside a project
 
 _T = TypeVar("_T")
@@ -111,6 +115,7 @@ _ARGUMENTS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "frozen": _PATH_OR_NONE,
     "tolerance_percent": ((Real,), "a number"),
     "run": _TRUTH,
+    "simulate": _TRUTH,
     "weights": _PATH_OR_NONE,
     "masks": _PATH_OR_NONE,
     "quantize": ((Mapping, NoneType), "a mapping from layers to types, or None"),
@@ -119,6 +124,7 @@ _ARGUMENTS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "model": ((Model,), "what hwgen.load returns"),
     "part": _TEXT_OR_NONE,
     "compiler": _TEXT_OR_NONE,
+    "family": ((str,), "a family's name"),
     "fpga": ((str, Target, NoneType), "a family's name, a Target or None"),
     "plan": ((ClockPlan, NoneType), "a ClockPlan or None"),
     "io": ((str, Interface, NoneType), "'parallel', 'stream', an Interface or None"),
@@ -512,6 +518,43 @@ def _verify_codes(
 
 
 @_checked
+def mapped(
+    directory: str | Path,
+    family: str = DEFAULT_FAMILY,
+    *,
+    simulate: bool = True,
+    seed: int = 0,
+    cache: bool = True,
+    progress: Progress | None = None,
+) -> MappedProject:
+    """Let Yosys map a Verilog project to a family's cells, simulate the netlist beside the reference, count the cells.
+
+    Args:
+        family: one of ``hwgen.mapping.FAMILIES``: ``"xcup"`` (AMD UltraScale+), ``"xc7"``, ``"ecp5"``, ``"ice40"``,
+            ``"gowin"``, or ``"generic"`` 6-input LUTs.
+        simulate: without, the cells of a netlist are counted that nobody ran.
+        seed: of the vectors.
+        cache: keep netlists and compiled simulations in the user's cache.
+        progress: told what is being done.
+    Returns:
+        Counts by module and in all; stage ``mapped``.
+    Raises:
+        ProjectError: the folder holds no Verilog project, or a damaged one.
+        InputError: an unknown family.
+        ToolMissingError: no Yosys, or no Verilator and C++ compiler to simulate with.
+        ToolFailedError: Yosys fails, or its netlist computes something else.
+    """
+    project = open_rtl_project(Path(directory))
+    store = Cache.of_user() if cache else None
+    engine = None
+    if simulate:
+        traffic = Traffic(DEFAULT_TRAFFIC_PERCENT, DEFAULT_TRAFFIC_PERCENT, seed)
+        engine = RtlEngine(find_verilator(), find_compiler(None), traffic, store, progress=progress)
+    samples = default_samples(project)
+    return map_project(project, family, engine=engine, samples=samples, seed=seed, cache=store, progress=progress)
+
+
+@_checked
 def train(config: str | Path, progress: Callable[[training.TrainProgress], None] | None = None) -> TrainResult:
     """Train, quantize and prune as a TOML file says; needs the ``train`` extra.
 
@@ -524,6 +567,7 @@ def train(config: str | Path, progress: Callable[[training.TrainProgress], None]
 
 __all__ = [
     "DEFAULT_CLOCK_NS",
+    "DEFAULT_FAMILY",
     "DEFAULT_FPGA",
     "DEFAULT_GOLDEN_SAMPLES",
     "DEFAULT_PART",
@@ -535,6 +579,7 @@ __all__ = [
     "Golden",
     "Inspection",
     "Interface",
+    "MappedProject",
     "Model",
     "SimulationEngine",
     "Strategy",
@@ -545,6 +590,7 @@ __all__ = [
     "golden",
     "inspect",
     "load",
+    "mapped",
     "train",
     "verify",
 ]

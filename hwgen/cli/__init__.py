@@ -11,6 +11,7 @@ from hwgen.cli.build import build_command
 from hwgen.cli.check import check_command
 from hwgen.cli.golden import golden_command
 from hwgen.cli.inspect_model import inspect_command
+from hwgen.cli.resources import resources_command
 from hwgen.cli.train import train_command
 from hwgen.cli.verify import verify_command
 from hwgen.errors import HwgenError
@@ -48,6 +49,9 @@ app.command("inspect", help="Show layers, types, sparsity and exactness of a mod
 app.command("build", help="Write HLS C++ or Verilog from a trained model, its zero weights gone.")(build_command)
 app.command("verify", help="Compile a project, run it, and compare every output code with the reference.")(
     verify_command
+)
+app.command("resources", help="Say what a project takes: counted in it, or mapped to an FPGA family by Yosys.")(
+    resources_command
 )
 app.command("golden", help="Freeze what a project computes and takes, for hwgen check.")(golden_command)
 app.command("check", help="Hold a rebuilt project against what was frozen; exit 1 if a code or a figure changed.")(
