@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hwgen.verify.certificate import StepChecks
 from hwgen.verify.mismatch import Mismatch
-from hwgen.verify.project import FileChange
+from hwgen.verify.project_files import FileChange
 from hwgen.verify.vectors import LayerCoverage, VectorGroup, VectorKind
 
 REPORT_FILE = "verify.json"

@@ -67,7 +67,7 @@ def verify_rtl(
     project = open_rtl_project(Path(directory))
     samples = default_samples(project) if samples is None else samples
     given = [inputs] if isinstance(inputs, np.ndarray) else inputs
-    check_request(project.network, samples, given)
+    check_request(project.network, samples, given, seed)
     store = Cache.of_user() if cache else None
     engine = RtlEngine(find_verilator(), find_compiler(compiler), traffic, store, jobs, isolated, progress)
     return verify_opened_rtl(project, engine, samples=samples, given=given, seed=seed, waveform=waveform)
@@ -97,7 +97,7 @@ def verify_opened_rtl(
 ) -> RtlReport:
     """Verify an open project with an engine that may serve many; arguments and errors as in ``verify_rtl``."""
     network = project.network
-    check_request(network, samples, given)
+    check_request(network, samples, given, seed)
     with tempfile.TemporaryDirectory(prefix="hwgen-verify-") as folder:
         library = Path(folder) / "project.so"
         with ThreadPoolExecutor(max_workers=1) as beside:  # Verilator and compilers run in processes of their own
