@@ -13,8 +13,6 @@ from hwgen.emit.project import FORMAT, NETWORK_FILE
 from hwgen.errors import InputError, NetworkError, ProjectError
 from hwgen.ir import Network, network_from_json
 
-AGAIN = "build the project again."
-
 
 class Change(Enum):
     """What happened to a file since hwgen wrote it."""
@@ -84,14 +82,14 @@ def project_document(files: Mapping[str, bytes], where: str) -> dict[str, Any]:
     try:
         document = read_json(files[PROJECT_FILE])
     except ValueError as error:
-        raise ProjectError(f"{what} cannot be read as JSON ({error}); {AGAIN}") from error
+        raise ProjectError(f"{what} cannot be read as JSON ({error}); build the project again.") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ProjectError(f"{what} is not of format {FORMAT}, which this hwgen reads; {AGAIN}")
+        raise ProjectError(f"{what} is not of format {FORMAT}, which this hwgen reads; build the project again.")
     sources, written = document.get("sources"), document.get("files")
     if not isinstance(sources, list) or not sources or not all(isinstance(path, str) for path in sources):
-        raise ProjectError(f"{what} should list the source files under 'sources'; {AGAIN}")
+        raise ProjectError(f"{what} should list the source files under 'sources'; build the project again.")
     if not isinstance(written, dict) or not all(isinstance(digest, str) for digest in written.values()):
-        raise ProjectError(f"{what} should map each file to its sha256 under 'files'; {AGAIN}")
+        raise ProjectError(f"{what} should map each file to its sha256 under 'files'; build the project again.")
     return document
 
 
@@ -104,7 +102,8 @@ def listed_sources(document: Mapping[str, Any], found: Mapping[str, bytes], wher
     for source in document["sources"]:
         if source not in found:
             raise ProjectError(
-                f"project {where!r}: the source {source!r}, listed in {PROJECT_FILE}, is missing; {AGAIN}"
+                f"project {where!r}: the source {source!r}, listed in {PROJECT_FILE}, is missing; build the "
+                f"project again."
             )
     return tuple(document["sources"])
 
@@ -117,13 +116,13 @@ def read_network(files: Mapping[str, bytes], where: str) -> Network:
     """
     what = f"project {where!r}: {NETWORK_FILE}"
     if NETWORK_FILE not in files:
-        raise ProjectError(f"{what} is missing; {AGAIN}")
+        raise ProjectError(f"{what} is missing; build the project again.")
     try:
         return network_from_json(files[NETWORK_FILE].decode())
     except UnicodeDecodeError as error:
-        raise ProjectError(f"{what} is not text ({error}); {AGAIN}") from error
+        raise ProjectError(f"{what} is not text ({error}); build the project again.") from error
     except (NetworkError, InputError) as error:
-        raise ProjectError(f"{what} is damaged ({str(error).removesuffix('.')}); {AGAIN}") from error
+        raise ProjectError(f"{what} is damaged ({str(error).removesuffix('.')}); build the project again.") from error
 
 
 def file_changes(

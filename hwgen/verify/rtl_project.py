@@ -14,7 +14,6 @@ from hwgen.errors import ProjectError
 from hwgen.ir import Network, StepFunction, Value
 from hwgen.verify.certificate import Ranges, StepChecks, check_step_functions
 from hwgen.verify.project_files import (
-    AGAIN,
     FileChange,
     file_changes,
     listed_files,
@@ -144,7 +143,9 @@ def rtl_project_from_files(files: Mapping[str, bytes], where: str) -> RtlProject
     sources = listed_sources(document, files, where)
     top, latency = document.get("top", network.name), document.get("latency_cycles")
     if not isinstance(top, str) or not _is_count(latency):
-        raise ProjectError(f"project {where!r}: {PROJECT_FILE} should name the top and latency_cycles; {AGAIN}")
+        raise ProjectError(
+            f"project {where!r}: {PROJECT_FILE} should name the top and latency_cycles; build the project again."
+        )
     verilog = {path: content for path, content in sorted(files.items()) if path in sources or path.endswith(".vh")}
     return RtlProject(
         network=network,
@@ -173,15 +174,17 @@ def _word_ranges(files: Mapping[str, bytes], network: Network, where: str) -> Ra
         return {}
     what = f"project {where!r}: {CIRCUIT_FILE}"
     if CIRCUIT_FILE not in files:
-        raise ProjectError(f"{what} is missing, so its step functions cannot be checked; {AGAIN}")
+        raise ProjectError(f"{what} is missing, so its step functions cannot be checked; build the project again.")
     try:
         words = _words(read_json(files[CIRCUIT_FILE]))
     except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
-        raise ProjectError(f"{what} is damaged ({type(error).__name__}: {error}); {AGAIN}") from error
+        raise ProjectError(f"{what} is damaged ({type(error).__name__}: {error}); build the project again.") from error
     for layer in read:
         codes = len(words.get(layer.input, ()))
         if not codes or layer.output.size % codes or codes % layer.output.shape[-1]:
-            raise ProjectError(f"{what} does not fit {NETWORK_FILE}: value {layer.input!r} has {codes} words; {AGAIN}")
+            raise ProjectError(
+                f"{what} does not fit {NETWORK_FILE}: value {layer.input!r} has {codes} words; build the project again."
+            )
     return words
 
 
@@ -207,7 +210,8 @@ def _ports(
 ) -> tuple[SimulatedPort, ...]:
     described = document.get(side, [{"port": f"{prefix}_{value.name}", "value": value.name} for value in values])
     damaged = ProjectError(
-        f"project {where!r}: the {side} that {PROJECT_FILE} names are not those of {NETWORK_FILE}; {AGAIN}"
+        f"project {where!r}: the {side} that {PROJECT_FILE} names are not those of {NETWORK_FILE}; build the "
+        f"project again."
     )
     if not isinstance(described, list) or len(described) != len(values):
         raise damaged
@@ -232,11 +236,11 @@ def _signals(files: Mapping[str, bytes], network: Network, where: str) -> dict[s
     try:
         signals = {name: _value_signals(entry) for name, entry in read_json(files[SIGNALS_FILE]).items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ProjectError(f"{what} is damaged ({type(error).__name__}: {error}); {AGAIN}") from error
+        raise ProjectError(f"{what} is damaged ({type(error).__name__}: {error}); build the project again.") from error
     values = network.values()
     for name, entry in signals.items():
         if name not in values or len(entry.codes) * entry.beats != values[name].size:
-            raise ProjectError(f"{what} does not fit {NETWORK_FILE}: value {name!r}; {AGAIN}")
+            raise ProjectError(f"{what} does not fit {NETWORK_FILE}: value {name!r}; build the project again.")
     return signals
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwgen.errors import ProjectError
 from hwgen.fixed import FixedType, Overflow, Rounding
 from hwgen.ir import Dense, Input, Network, Requantize, SparseTensor, Value, check_network, network_to_json
 from hwgen.tools.call import UNWRITTEN
@@ -257,43 +256,3 @@ def test_the_digest_covers_network_and_sources(path: str) -> None:
 def test_the_digest_leaves_other_files_out() -> None:
     changed = {**project_files(), "README.md": b"", "verify.json": b"{}"}
     assert project_from_files(changed, "here").sha256 == project_from_files(project_files(), "here").sha256
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"format": 2}, r"project\.json is not of format 1"),
-        ({"sources": []}, "should list the C\\+\\+ files to compile under 'sources'"),
-        ({"sources": [3]}, "should list the C\\+\\+ files to compile under 'sources'"),
-        ({"sources": ["firmware/other.cpp"]}, "the source 'firmware/other.cpp', listed in project.json, is missing"),
-        (
-            {"sources": ["../../outside.cpp"]},
-            r"the source '\.\./\.\./outside\.cpp', listed in project.json, is missing",
-        ),
-        ({"files": None}, "should map each file to its sha256 under 'files'"),
-    ],
-)
-def test_a_wrong_project_document_is_refused(change: dict[str, object], message: str) -> None:
-    with pytest.raises(ProjectError, match=message):
-        project_from_files(project_files(**change), "here")
-
-
-@pytest.mark.parametrize(
-    ("path", "content", "message"),
-    [
-        ("project.json", None, "project 'here': project.json is missing, so this is no hwgen project"),
-        ("project.json", b"{", "project.json cannot be read as JSON"),
-        ("project.json", b"\xff", "project.json cannot be read as JSON"),
-        ("project.json", b"[]", "project.json is not of format 1"),
-        ("network.json", None, "project 'here': network.json is missing; build the project again"),
-        ("network.json", b"{}", "network.json is damaged: .* Build the project again"),
-        ("network.json", b"\xff", "network.json is not text"),
-    ],
-)
-def test_missing_and_damaged_files_are_refused(path: str, content: bytes | None, message: str) -> None:
-    files = project_files()
-    files.pop(path)
-    if content is not None:
-        files[path] = content
-    with pytest.raises(ProjectError, match=message):
-        project_from_files(files, "here")
