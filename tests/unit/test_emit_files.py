@@ -1,5 +1,6 @@
 """``FileSet``: paths, order, and writing that is whole or not at all."""
 
+import errno
 import json
 import re
 from pathlib import Path
@@ -137,3 +138,27 @@ def test_a_failed_swap_brings_the_old_project_back(tmp_path: Path, monkeypatch: 
         FileSet({**PROJECT, "new": "new"}).write(target, overwrite=True)
     monkeypatch.undo()
     assert tree(target) == dict(FileSet(PROJECT))
+
+
+def test_a_name_that_the_file_system_does_not_take_is_refused(tmp_path: Path) -> None:
+    long = tmp_path / ("x" * 300)
+    with pytest.raises(ProjectError) as caught:
+        FileSet(PROJECT).write(long)
+    assert str(caught.value) == (
+        f"the project could not be written to {long}: [Errno {errno.ENAMETOOLONG}] File name too long: '{long}'."
+    )
+
+
+def test_links_in_a_circle_are_no_place_for_a_project(tmp_path: Path) -> None:
+    (tmp_path / "one").symlink_to(tmp_path / "two")
+    (tmp_path / "two").symlink_to(tmp_path / "one")
+    with pytest.raises(ProjectError, match=re.escape(f"the project could not be written to {tmp_path / 'one'}: ")):
+        FileSet(PROJECT).write(tmp_path / "one")
+    assert (tmp_path / "one").is_symlink()
+
+
+def test_a_project_that_lists_no_files_is_replaced_and_what_it_holds_stays(tmp_path: Path) -> None:
+    target = tmp_path / "project"
+    FileSet({PROJECT_FILE: '{"hwgen": "0", "format": 1, "files": null}', "old.txt": "old"}).write(target)
+    FileSet(PROJECT).write(target, overwrite=True)
+    assert tree(target) == {**FileSet(PROJECT), "old.txt": b"old"}

@@ -1,5 +1,6 @@
 """Project folders that are not what they should be, C++ and Verilog: each refusal as its whole sentence."""
 
+import errno
 import json
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -16,8 +17,9 @@ from hwgen.fixed import FixedType
 from hwgen.ir import Dense, Input, Network, Relu, SparseTensor, StepFunction, Value, check_network
 from hwgen.verify import Change, FileChange, open_project, project_from_files, verify_project
 from hwgen.verify.certificate import StepChecks
-from hwgen.verify.rtl_engine import Traffic
-from hwgen.verify.rtl_project import open_rtl_project, project_target, rtl_project_from_files
+from hwgen.verify.rtl import verify_rtl
+from hwgen.verify.rtl_engine import RtlEngine, Traffic, write_waveform
+from hwgen.verify.rtl_project import RtlProject, open_rtl_project, project_target, rtl_project_from_files
 
 Files = Mapping[str, bytes]
 PART = "xcvu13p-flga2577-2-e"
@@ -349,3 +351,30 @@ def test_traffic_in_which_nothing_moves_is_refused(traffic: dict[str, int], says
     with pytest.raises(InputError) as caught:
         Traffic(**traffic)
     assert str(caught.value) == says
+
+
+def test_a_waveform_needs_a_folder_that_exists(tmp_path: Path) -> None:
+    for target in (tmp_path, tmp_path / "nowhere" / "run.vcd"):
+        with pytest.raises(InputError) as caught:
+            verify_rtl(tmp_path, waveform=target)
+        assert str(caught.value) == f"a file in a folder that exists was expected for the waveform, got {target}."
+
+
+class Recorded(RtlEngine):
+    """A simulator that was run already."""
+
+    def build(self, project: RtlProject, output: Path, *, traced: bool = False) -> Any:
+        output.with_suffix(".vcd").write_text("$end")
+
+    def trace(self, project: RtlProject, library: Path, *rest: object) -> Any:
+        return None, library.with_suffix(".vcd")
+
+
+def test_a_waveform_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    project = rtl_project_from_files(rtl_files(), "here")
+    engine = Recorded(None, None, Traffic())  # type: ignore[arg-type]
+    with pytest.raises(InputError) as caught:
+        write_waveform(engine, project, [np.zeros((1, 2), dtype=np.int64)], tmp_path)
+    assert str(caught.value) == (
+        f"the waveform could not be written to {tmp_path}: [Errno {errno.EISDIR}] Is a directory: '{tmp_path}'."
+    )

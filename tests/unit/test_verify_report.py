@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hwgen.errors import ProjectError
 from hwgen.fixed import FixedType, Overflow, Rounding
 from hwgen.ir import Dense, Input, Network, Requantize, SparseTensor, Value, check_network, network_to_json
 from hwgen.tools.call import UNWRITTEN
@@ -184,6 +186,19 @@ def test_a_report_replaces_an_older_one(tmp_path: Path) -> None:
     report().write_report(tmp_path)
     assert json.loads((tmp_path / "verify.json").read_text())["equal"]
     assert [path.name for path in tmp_path.iterdir()] == ["verify.json"]
+
+
+def test_a_report_that_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_only(**place: object) -> tuple[int, str]:
+        raise OSError(30, "Read-only file system", str(place["dir"]))
+
+    monkeypatch.setattr(tempfile, "mkstemp", read_only)
+    with pytest.raises(ProjectError) as caught:
+        report().write_report(tmp_path)
+    assert str(caught.value) == (
+        f"the report could not be written to {tmp_path / 'verify.json'}: [Errno 30] Read-only file system: "
+        f"'{tmp_path}'."
+    )
 
 
 # ---- reading projects
