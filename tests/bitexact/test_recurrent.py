@@ -124,8 +124,8 @@ def test_what_cannot_be_unrolled_is_refused(tmp_path: Path) -> None:
 
 def test_steps_too_far_apart_for_one_grid_are_refused(tmp_path: Path) -> None:
     # quantized_po2(9) takes a bias of 0 for 2**-128. In steps of that, and of 2**-3 of the input, 0.5 is 2**124.
-    half = keras.initializers.Constant(0.5)
-    told = refusal(tmp_path, "QSimpleRNN", bias_quantizer="quantized_po2(9)", kernel_initializer=half)
+    kernels = {"kernel_initializer": keras.initializers.Constant(0.5), "recurrent_initializer": "zeros"}
+    told = refusal(tmp_path, "QSimpleRNN", bias_quantizer="quantized_po2(9)", **kernels)
     assert told == (
         "layer 'cell' (QSimpleRNN): in the finest steps of its kernels and bias, its weights would need 125 bits "
         "(at most 60); use quantizers whose steps are closer."
