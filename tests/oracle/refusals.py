@@ -124,10 +124,10 @@ def _texts(node: ast.expr, inside: ast.FunctionDef | None, functions: Mapping[st
 def _choices(value: ast.expr, inside: ast.FunctionDef | None) -> list[str]:
     """What stands in a place of a template, where it is one of two texts; else a hole."""
     if isinstance(value, ast.FormattedValue) and isinstance(value.value, ast.Name) and inside is not None:
-        for assigned in ast.walk(inside):
-            if isinstance(assigned, ast.Assign) and isinstance(assigned.value, ast.IfExp):
-                if [target.id for target in assigned.targets if isinstance(target, ast.Name)] == [value.value.id]:
-                    return _texts(assigned.value, None, {})
+        for node in ast.walk(inside):
+            match node:
+                case ast.Assign(targets=[ast.Name(id=value.value.id)], value=ast.IfExp() as either):
+                    return _texts(either, None, {})
     return [HOLE]
 
 

@@ -49,10 +49,16 @@ def around(layer: Any, *inputs: Value) -> Network:
 # ---- layers of a network
 
 
-@pytest.mark.parametrize(("index", "ends"), [([0, -2], "-2 to 0"), ([6, -1], "-1 to 6")])
-def test_an_index_of_a_code_that_is_not_there_is_refused(index: list[int], ends: str) -> None:
+@pytest.mark.parametrize(
+    ("index", "says"),
+    [
+        ([0, -2], "layer 'it': an index is -1 or below 6, got -2 to 0."),
+        ([6, -1], "layer 'it': an index is -1 or below 6, got -1 to 6."),
+    ],
+)
+def test_an_index_of_a_code_that_is_not_there_is_refused(index: list[int], says: str) -> None:
     layer = Rearrange("it", "x", Value("y", (2,), NIBBLE), np.array(index))
-    assert sentence(lambda: check_network(around(layer))) == (f"layer 'it': an index is -1 or below 6, got {ends}.")
+    assert sentence(lambda: check_network(around(layer))) == says
 
 
 @pytest.mark.parametrize(
@@ -148,7 +154,7 @@ def test_a_json_form_is_refused_in_one_sentence(change: Callable[[Any], object],
 def test_rows_of_different_lengths_are_refused_in_numpys_words() -> None:
     network = around(Relu("it", "x", Value("y", (2, 3), FixedType(False, 3, 2))))
     ragged = [[1.0], [1.0, 2.0]]
-    with pytest.raises(ValueError) as numpys:
+    with pytest.raises(ValueError, match="inhomogeneous") as numpys:
         np.array(ragged)
     assert sentence(lambda: encode(network, ragged)) == (
         f"input 'x': an array was expected; {str(numpys.value).removesuffix('.')}."
