@@ -125,4 +125,4 @@ def after_a_function(rng: random.Random, most_bits: int = 8) -> Weighted:
 
 def scale_is_power_of_two(quantizer: str) -> bool:
     """Whether the scale that multiplies a quantizer's codes is certainly a power of two."""
-    return "alpha=0.3" not in quantizer and "'auto'" not in quantizer
+    return "0.3" not in quantizer and "'auto'" not in quantizer
