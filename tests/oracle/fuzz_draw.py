@@ -259,7 +259,10 @@ def _scaled(rng: random.Random, kind: str, options: dict[str, Any], shape: Shape
     made = dict(options)
     for key, count in _channels(kind, options, shape).items():
         text = options.get(key)
-        if isinstance(text, str) and text.endswith("alpha=1)") and count and rng.random() < 0.35:
+        if not isinstance(text, str) or not count:
+            continue
+        # QKeras builds no layer with an array in binary or ternary.
+        if text.startswith("quantized_bits(") and text.endswith("alpha=1)") and rng.random() < 0.5:
             numbers = (0.25, 0.5, 1.0, 2.0) if rng.random() < 0.6 else (0.3, 0.5, 0.75, 1.0)
             made[key] = f"{text[:-2]}np.array({[rng.choice(numbers) for _ in range(count)]}))"
     return made
