@@ -101,7 +101,8 @@ def test_every_layer_quantizer_and_topology_is_drawn() -> None:
     layers = [layer for model in models for layer in model.every_layer()]
     assert {layer.kind for layer in layers} - {"Model"} == set(CLASSES)
     assert set(CLASSES) == set(layer_config.LAYERS) - NOT_DRAWN
-    texts = [value for layer in layers for value in layer.options.values() if isinstance(value, str) and "(" in value]
+    values = [value for layer in layers for value in layer.options.values() if isinstance(value, str)]
+    texts = [value for value in values if "(" in value or value.startswith("binary_")]
     quantizers = {re.split(r"\(", text)[0] for text in texts}
     assert quantizers == set(quantizer_config.QUANTIZERS) - NOT_DRAWN_QUANTIZERS
     assert {sum(1 for _ in model.every_layer()) for model in models} == set(range(1, MOST_LAYERS + 1))

@@ -155,6 +155,8 @@ def is_on_a_grid(layer: FuzzLayer, sources: list[bool]) -> bool:
         return True
     if isinstance(activation, str) and "(" in activation:
         return scale_is_power_of_two(activation)
+    if activation in ("binary_tanh", "binary_sigmoid"):
+        return True
     if activation not in (None, "linear", "relu", "softmax"):
         return False
     if layer.kind in WEIGHTED:

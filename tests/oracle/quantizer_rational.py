@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oracle.keras_environment import keras, tf
+from oracle.keras_environment import keras, qkeras, tf
 from oracle.rational import two_to
 from oracle.surd import Number, compare, linear, maximum, round_half_even, sign, surd
 from oracle.transcendental import decided, sigmoid, tanh
@@ -46,6 +46,9 @@ def exact_activation(activation: Any) -> Function:
         return lambda x: x
     if activation is keras.activations.relu:
         return lambda x: maximum(x, Fraction(0))
+    if activation in (qkeras.quantizers.binary_tanh, qkeras.quantizers.binary_sigmoid):
+        low = Fraction(-1 if activation is qkeras.quantizers.binary_tanh else 0)
+        return lambda x: Fraction(1) if sign(x) > 0 else low  # a half rounds to the even number, zero
     match type(activation).__name__:
         case "quantized_bits":
             return _bits(activation)
