@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hwgen.circuit import Circuit, circuit_from_json
 from hwgen.circuit.operations import Read
 from hwgen.emit.certificate import CERTIFICATE_FILE
 from hwgen.emit.rtl_project import CIRCUIT_FILE
-from hwgen.errors import ProjectError
+from hwgen.errors import CircuitError, ProjectError
 from hwgen.ir import Network, Value
 from hwgen.verify.certificate import Ranges, StepChecks, check_step_functions
 from hwgen.verify.project import (
@@ -80,6 +81,7 @@ class RtlProject:
         top: name of its top module.
         inputs, outputs: ports, in the network's order.
         latency_cycles: what it says of itself.
+        circuit: that it was written from; it says where to look, and what is right is the network's to say.
         files: Verilog by path; ``sources`` are the paths, in order.
         signals: for each value of the network, where its codes are.
         changes: files that differ from what hwgen wrote.
@@ -92,6 +94,7 @@ class RtlProject:
     inputs: tuple[SimulatedPort, ...]
     outputs: tuple[SimulatedPort, ...]
     latency_cycles: int
+    circuit: Circuit
     files: Mapping[str, bytes]
     sources: tuple[str, ...]
     signals: Mapping[str, ValueSignals]
@@ -156,6 +159,7 @@ def rtl_project_from_files(files: Mapping[str, bytes], where: str) -> RtlProject
     top, latency = document.get("top", network.name), document.get("latency_cycles")
     if not isinstance(top, str) or not isinstance(latency, int) or latency < 0:
         raise ProjectError(f"project {where!r}: {PROJECT_FILE} should name the top and latency_cycles; build it again.")
+    circuit = _read_circuit(files, network, where)
     verilog = {path: content for path, content in sorted(files.items()) if path in sources or path.endswith(".vh")}
     return RtlProject(
         network=network,
@@ -163,31 +167,41 @@ def rtl_project_from_files(files: Mapping[str, bytes], where: str) -> RtlProject
         inputs=_ports(document, "inputs", "in", [source.value for source in network.inputs], where),
         outputs=_ports(document, "outputs", "out", [network.value(name) for name in network.outputs], where),
         latency_cycles=latency,
+        circuit=circuit,
         files=verilog,
         sources=sources,
         signals=_signals(files, network, where),
         changes=_changes(document["files"], files),
         sha256=_digest(files, verilog),
-        steps=check_step_functions(files, network, _word_ranges(files, where), where),
+        steps=check_step_functions(files, network, _word_ranges(circuit), where),
     )
 
 
-def _word_ranges(files: Mapping[str, bytes], where: str) -> Ranges:
-    """What each code of each value of a beat can reach, as the circuit says."""
+def _read_circuit(files: Mapping[str, bytes], network: Network, where: str) -> Circuit:
+    """What the Verilog was written from."""
     try:
-        circuit = json.loads(files[CIRCUIT_FILE])
-        words = circuit["words"]
-        read: dict[str, list[int]] = {port["name"]: [] for port in circuit["inputs"]}
-        for number, word in enumerate(words):
-            if word["operation"]["kind"] == Read.__name__:
-                read[circuit["inputs"][word["operation"]["port"]]["name"]].append(number)
-        values = [*read.items(), *((name, numbers) for name, numbers in circuit["values"])]
-        return {name: [(words[n]["low"], words[n]["high"]) for n in numbers] for name, numbers in values}
-    except (KeyError, ValueError, TypeError, IndexError) as error:
+        circuit = circuit_from_json(files[CIRCUIT_FILE].decode())
+    except (KeyError, UnicodeDecodeError, CircuitError) as error:
         raise ProjectError(
             f"project {where!r}: {CIRCUIT_FILE} is missing or damaged ({type(error).__name__}: {error}); build the "
             f"project again."
         ) from error
+    described = [(port.name, port.shape, port.type) for port in circuit.inputs]
+    if described != [(source.value.name, source.value.shape, source.value.type) for source in network.inputs]:
+        raise ProjectError(
+            f"project {where!r}: {CIRCUIT_FILE} and {NETWORK_FILE} have different inputs; build the project again."
+        )
+    return circuit
+
+
+def _word_ranges(circuit: Circuit) -> Ranges:
+    """What each code of each value of a beat can reach, as the circuit says."""
+    read: dict[str, list[int]] = {port.name: [] for port in circuit.inputs}
+    for number, word in enumerate(circuit.words):
+        if isinstance(word.operation, Read):
+            read[circuit.inputs[word.operation.port].name].append(number)
+    values = [*read.items(), *circuit.values]
+    return {name: [(circuit.words[n].low, circuit.words[n].high) for n in numbers] for name, numbers in values}
 
 
 def _ports(

@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 from unittest.mock import patch
 
-from hwgen.circuit import TARGETS, ClockPlan, lower
+from hwgen.circuit import TARGETS, Circuit, ClockPlan, circuit_from_json, circuit_to_json, lower
 from hwgen.emit import FileSet, Strategy, hls_project, rtl_project
 from hwgen.errors import HwgenError
 from hwgen.ir import Network, network_from_json, network_to_json
@@ -177,16 +177,20 @@ class Campaign:
 
 
 @lru_cache(maxsize=4)
-def _vectors(network: str, samples: int, seed: int) -> TestVectors:
-    return make_vectors(network_from_json(network), samples, seed)
+def _vectors(network: str, samples: int, seed: int, circuit: str | None) -> TestVectors:
+    of = None if circuit is None else circuit_from_json(circuit)
+    return make_vectors(network_from_json(network), samples, seed, circuit=of)
 
 
 @contextmanager
 def _only_verdicts() -> Iterator[None]:
     """Spare what no verdict needs: vectors, the same for each mutant, are made once; a difference is not explained."""
 
-    def timed_vectors(network: Network, samples: int, seed: int, given: None) -> tuple[TestVectors, float]:
-        return _vectors(network_to_json(network), samples, seed), 0.0
+    def timed_vectors(
+        network: Network, samples: int, seed: int, given: None, circuit: Circuit | None = None
+    ) -> tuple[TestVectors, float]:
+        text = None if circuit is None else circuit_to_json(circuit)
+        return _vectors(network_to_json(network), samples, seed, text), 0.0
 
     def explain(*_: object) -> object:
         return "a mismatch"
