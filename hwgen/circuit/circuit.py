@@ -1,6 +1,6 @@
 """``Circuit``: words and the operations between them, each in its pipeline stage."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -134,13 +134,16 @@ class Circuit:
         found = self._evaluate(inputs, [words for _, words in self.values])
         return {name: array.reshape(len(inputs[0]), -1) for (name, _), array in zip(self.values, found, strict=True)}
 
-    def word_values(self, inputs: Sequence[IntArray]) -> Iterator[IntArray]:
+    def word_values(
+        self, inputs: Sequence[IntArray], altered: Callable[[int, IntArray], IntArray] | None = None
+    ) -> Iterator[IntArray]:
         """What each word is in every beat of every sample, (samples * beats of its stream,), one word after the other.
 
         One that no later word reads is not kept.
 
         Args:
             inputs: as of ``codes``.
+            altered: what is to stand instead of a word, by its number and what it is: to see what a fault does.
         """
         samples = len(inputs[0])
         flat = tuple(
@@ -152,7 +155,8 @@ class Circuit:
             done.setdefault(number, []).append(source)
         words: list[IntArray] = []
         for number, word in enumerate(self.words):
-            words.append(evaluate(word.operation, words, flat, samples, self.streams[word.stream]))
+            codes = evaluate(word.operation, words, flat, samples, self.streams[word.stream])
+            words.append(codes if altered is None else altered(number, codes))
             yield words[number]
             for source in done.get(number, ()):
                 words[source] = _FORGOTTEN

@@ -18,6 +18,7 @@ _COST = 3 << 24  # of all rounds, in codes handled; a second or two
 _MOST_ROUNDS = 64
 _LEAST_ROUNDS = 4  # fewer find nothing
 _IDLE_ROUNDS = 10  # without any word going further
+_FULL = 500  # samples for which all rounds are worth it
 _TIMES = 2  # that each end is wanted, by samples that differ
 _RIDGE = 1e-9
 _SLIGHT = 1e-5  # of a word's largest slope: what rounding and the ridge leave of zero
@@ -47,23 +48,24 @@ def far_samples(space: Space, words: Words, known: IntArray, at_most: int, gener
     if at_most <= 0 or not len(words.low):
         return nothing
     best = _Best(space, words)
-    every = space.every(samples_affordable(words))
+    every = space.every(samples_affordable(words) * min(at_most, _FULL) // _FULL)
     if every is not None:
         for start in range(0, len(every), words.at_once):
             best.add(every[start : start + words.at_once])
     else:
-        _search(best, known, generator)
+        rounds = min(_MOST_ROUNDS, _COST // words.cost) * min(at_most, _FULL) // _FULL
+        _search(best, known, max(_LEAST_ROUNDS, rounds), generator)
     return best.chosen(known, at_most)
 
 
-def _search(best: "_Best", known: IntArray, generator: Generator) -> None:
+def _search(best: "_Best", known: IntArray, rounds: int, generator: Generator) -> None:
     space, words = best.space, best.words
     at_once = words.at_once
     for start in range(0, len(known), at_once):
         best.add(known[start : start + at_once])
     rows = np.concatenate([space.corners(at_once // 2, generator), space.varied(at_once - at_once // 2, generator)])
     idle = 0
-    for _ in range(min(_MOST_ROUNDS, max(_LEAST_ROUNDS, _COST // words.cost))):
+    for _ in range(rounds):
         seen, further = best.add(rows)
         idle = 0 if further else idle + 1
         if not len(best.open) or idle >= _IDLE_ROUNDS:

@@ -15,10 +15,11 @@ from hwgen.verify.boundary import boundary_samples
 from hwgen.verify.coverage import Hits, LayerCoverage, WordCoverage, word_coverage
 from hwgen.verify.critical import Critical, critical_points, turning_points
 from hwgen.verify.extremes import affordable, far_samples
+from hwgen.verify.faults import exposing_samples
 from hwgen.verify.search import Coverage, samples_at_once, search, unsaturated
 from hwgen.verify.space import Space
 from hwgen.verify.targets import extreme_samples
-from hwgen.verify.words import CircuitWords, NetworkWords, Words
+from hwgen.verify.words import CircuitWords, NetworkWords, Words, small_circuit
 
 _ONE_HOT_MOST = 512
 _CORNERS_MOST = 512
@@ -42,6 +43,7 @@ class VectorKind(Enum):
     FAR_WORD = "words as far down or up as was found"
     CORNER = "every input at one of its ends"
     BOUNDARY = "beside an input with another output"
+    FAULT = "a fault of one word would change an output"
     ONE_HOT = "one input at an extreme, the others zero"
     CRITICAL = "found for ties, saturation edges and thresholds"
     INSIDE = "of every magnitude, with the fewest codes saturated"
@@ -100,15 +102,16 @@ def make_vectors(
 
     Of ``samples``, the five constant ones come first, then up to an eighth with a sum of the first layer at an end, a
     quarter in which words are at their ends, a sixteenth at corners of the input space (at most 512), a quarter
-    where an output is about to change (at most 1024), an eighth one-hot (at most 512), up to a half critical ones, and
-    ones of which little is saturated (at most 1024). Uniform ones fill the rest. A network with no more possible inputs
+    where an output is about to change (at most 1024), an eighth in which a fault would change an output, an eighth
+    one-hot (at most 512), up to a half critical ones, and ones of which little is saturated (at most 1024). Uniform
+    ones fill the rest. A network with no more possible inputs
     than that gets every one of them instead, once: that is a proof.
 
     Args:
         samples: how many to make, beside those given.
         given: codes to put first, (samples, *shape) int64 an input.
         circuit: what computes the network: its words, partial sums among them, are brought to their ends. Without one,
-            or with one whose evaluation takes long, it is sums and other values of the network.
+            it is those of one that is made for this; where that would take long, sums and other values of the network.
     Raises:
         InputError: a negative number of samples, none at all, or given codes of a wrong shape or outside their type.
     """
@@ -125,6 +128,7 @@ def make_vectors(
 
 
 def _watched(network: Network, circuit: Circuit | None) -> Words:
+    circuit = small_circuit(network) if circuit is None else circuit
     if circuit is not None and affordable(words := CircuitWords(circuit)):
         return words
     return NetworkWords(network)
@@ -136,8 +140,8 @@ def _put_made(collected: "_Collected", samples: int, seed: int, words: Words) ->
     if every is not None:
         collected.put(VectorKind.EVERY, every)
         return
-    generators = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(6)]
-    for_one_hot, for_search, for_random, for_far, for_corners, for_boundary = generators
+    generators = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(7)]
+    for_one_hot, for_search, for_random, for_far, for_corners, for_boundary, for_faults = generators
 
     def left(part: int = 1) -> int:
         """Samples to be made yet, at most one in ``part`` of all."""
@@ -161,6 +165,8 @@ def _put_made(collected: "_Collected", samples: int, seed: int, words: Words) ->
     pool = np.concatenate([ends, corners, varied])
     boundary = boundary_samples(space, pool, ends, min(left(4), _BOUNDARY_MOST), for_boundary)
     collected.put(VectorKind.BOUNDARY, boundary)
+    if isinstance(words, CircuitWords):
+        collected.put(VectorKind.FAULT, exposing_samples(space, words, collected.rows, left(8), for_faults))
     one_hot = min(left(8), _ONE_HOT_MOST)
     collected.put(VectorKind.ONE_HOT, space.one_hot(one_hot, for_one_hot))
     # What these reach by chance need not be looked for.
@@ -187,6 +193,11 @@ class _Collected:
     @property
     def samples(self) -> int:
         return sum(len(rows) for _, rows, _ in self._parts)
+
+    @property
+    def rows(self) -> IntArray:
+        """(samples, codes), all of them."""
+        return np.concatenate([rows for _, rows, _ in self._parts])
 
     def put(self, kind: VectorKind, rows: IntArray) -> None:
         """Run samples through the reference, block by block, and keep them."""

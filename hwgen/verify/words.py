@@ -11,7 +11,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from hwgen.circuit import Circuit
+from hwgen.circuit import TARGETS, Circuit, ClockPlan, circuit_terms, default_interface, lower
+from hwgen.errors import CircuitError, UnsupportedError
 from hwgen.fixed import IntArray
 from hwgen.ir import Network, value_ranges
 from hwgen.reference import trace
@@ -20,6 +21,7 @@ from hwgen.verify.space import Space
 
 _MOST_SAMPLES = 512  # of a call
 _MOST_WATCHED = 4096  # words
+_MOST_TERMS = 5000
 _CODES_AT_ONCE = 1 << 22  # of every beat of every watched word; 32 MB
 _CODES_A_CALL = 1024  # what calling NumPy costs, in codes that it handles meanwhile
 
@@ -110,19 +112,32 @@ class CircuitWords(Words):
 
     def __init__(self, circuit: Circuit) -> None:
         changing = [number for number, word in enumerate(circuit.words) if word.low < word.high]
-        self._watched = changing[:: max(1, -(-len(changing) // _MOST_WATCHED))]
-        self._circuit = circuit
-        self.low = np.array([circuit.words[number].low for number in self._watched], dtype=np.int64)
-        self.high = np.array([circuit.words[number].high for number in self._watched], dtype=np.int64)
+        self.watched = changing[:: max(1, -(-len(changing) // _MOST_WATCHED))]
+        self.circuit = circuit
+        self.low = np.array([circuit.words[number].low for number in self.watched], dtype=np.int64)
+        self.high = np.array([circuit.words[number].high for number in self.watched], dtype=np.int64)
         beats = [circuit.streams[word.stream].beats for word in circuit.words]
-        self.at_once = int(np.clip(_CODES_AT_ONCE // sum(beats), 1, _MOST_SAMPLES))
-        self.cost = len(circuit.words) * _CODES_A_CALL + self.at_once * sum(beats)
+        self.codes = sum(beats)  # of a sample
+        self.at_once = int(np.clip(_CODES_AT_ONCE // self.codes, 1, _MOST_SAMPLES))
+        self.cost = len(circuit.words) * _CODES_A_CALL + self.at_once * self.codes
 
     def blocks(self, space: Space, rows: IntArray) -> Iterator[IntArray]:
-        watched = set(self._watched)
-        for number, codes in enumerate(self._circuit.word_values(space.split(rows))):
+        watched = set(self.watched)
+        for number, codes in enumerate(self.circuit.word_values(space.split(rows))):
             if number in watched:
                 yield codes.reshape(1, len(rows), -1)
+
+
+def small_circuit(network: Network) -> Circuit | None:
+    """A circuit to guide the search where a project has none, if one is made in about a second: its partial sums are
+    not those of the project, but much like them."""
+    interface = default_interface(network)
+    try:
+        if circuit_terms(network, interface) > _MOST_TERMS:
+            return None
+        return lower(network, TARGETS["generic"], ClockPlan(None), interface)
+    except (UnsupportedError, CircuitError):
+        return None
 
 
 class NetworkWords(Words):
