@@ -173,7 +173,7 @@ def stream_network(seed: int) -> Network:
     def image(outputs: int, kernel: int, stride: int, source: Value) -> None:
         """Zeros below and on the right, as wide as the kernel asks."""
         size = -(-source.shape[0] // stride)
-        weight = growth.weight((kernel, kernel, source.shape[-1], outputs), 3)
+        weight = growth.weight((kernel, kernel, source.shape[-1], outputs), 4)
         bias = np.array([random.randint(-3, 3) for _ in range(outputs)], dtype=np.int64)
         pad = ((0, kernel - 1), (0, kernel - 1))
 
@@ -182,7 +182,13 @@ def stream_network(seed: int) -> Network:
 
         growth.last = source
         growth._linear(conv, (size, size, outputs))
-        growth.requantize(roundings[(seed + len(growth.layers)) % 7], Overflow.SAT, signed=True, width=4)
+        low, high = growth.bounds()
+        dropped = max(0, (high - low).bit_length() - 4)  # 3 or 4 bits stay, so that what is wrong shows
+        output = Value(
+            f"v{len(growth.layers)}", growth.last.shape, FixedType(True, 4, growth.last.type.fraction - dropped)
+        )
+        rounding = roundings[(seed + len(growth.layers)) % 7]
+        growth.put(Requantize(f"{output.name}_round", growth.last.name, output, rounding, Overflow.SAT))
 
     image(1, 3 if seed % 4 < 2 else 2, 1, x)
     if seed % 2:

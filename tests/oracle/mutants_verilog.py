@@ -110,7 +110,8 @@ def _of_statement(path: str, code: Code, declared: Mapping[str, _Declared]) -> I
     if start == 0 and code.text.strip().startswith("."):
         return
     yield from _slices(path, code, start, declared)
-    yield from _constants(path, code, start)
+    if "= DEPTH - " not in code.text:
+        yield from _constants(path, code, start)
     yield from _comparisons(path, code, start)
     for old, new in ((" + ", " - "), (" - ", " + "), (" & (|", " | (|"), ("(|", "(&")):
         for place in _places(code.text, old, start):
@@ -118,11 +119,12 @@ def _of_statement(path: str, code: Code, declared: Mapping[str, _Declared]) -> I
 
 
 def _parameters(path: str, code: Code) -> Iterator[Mutant]:
-    """What an instance is told: a size, a number of beats. A FIFO gets smaller only, for a larger one is no fault."""
+    """What an instance is told: a size, a number of beats. Not how deep a FIFO is: that is a bound, and which smaller
+    FIFOs are never full either is not known."""
     for match in matches(r"\.(\w+)\((?:32'd)?(\d+)\)", code.text):
         name, value = match[1], int(match[2])
-        if name.isupper() and name not in ("WIDTH", "NEGATE") and not name.endswith("_BITS"):
-            for other in other_numbers(value, 0, value if name == "DEPTH" else 2 * value + 2):
+        if name.isupper() and name not in ("WIDTH", "NEGATE", "DEPTH") and not name.endswith("_BITS"):
+            for other in other_numbers(value, 0, 2 * value + 2):
                 yield code.replaced(path, Kind.CONSTANT, match.start(2), match.end(2), str(other))
 
 
