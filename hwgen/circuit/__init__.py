@@ -6,6 +6,7 @@ from hwgen.circuit.interface import Interface, default_interface
 from hwgen.circuit.json_form import circuit_from_json, circuit_to_json
 from hwgen.circuit.lower import lower
 from hwgen.circuit.schedule import ClockPlan
+from hwgen.circuit.size import circuit_terms
 from hwgen.circuit.solve import adder_graph
 from hwgen.circuit.streams import Stream
 from hwgen.circuit.target import TARGETS, Target
@@ -27,6 +28,7 @@ __all__ = [
     "Word",
     "adder_graph",
     "circuit_from_json",
+    "circuit_terms",
     "circuit_to_json",
     "default_interface",
     "lower",
