@@ -302,14 +302,14 @@ def test_signals_that_are_not_the_networks_are_refused(place: tuple[str | int, .
         (
             ("words",),
             None,
-            "circuit.json is damaged (CircuitError: the text is no JSON form of a circuit: TypeError: 'NoneType' object "
-            "is not iterable.); build the project again.",
+            "circuit.json is damaged (CircuitError: the text is no JSON form of a circuit: TypeError: 'NoneType' "
+            "object is not iterable.); build the project again.",
         ),
         (
             ("values", 0, 1, 0),
             10**6,
-            f"circuit.json is damaged (CircuitError: value 'total' has words that are not among the circuit's {WORDS}.); "
-            f"build the project again.",
+            f"circuit.json is damaged (CircuitError: value 'total' has words that are not among the circuit's "
+            f"{WORDS}.); build the project again.",
         ),
         (
             ("values", 0, 0),
