@@ -1,0 +1,85 @@
+"""``Emulator``: a network on whole data sets, samples across the lanes of a processor's vectors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.emulator.kernel import Kernel, interpreter
+from hwgen.emulator.lower import lower
+from hwgen.emulator.tables import Tables, tables
+from hwgen.errors import InputError
+from hwgen.fixed import IntArray
+from hwgen.ir import Network
+
+
+class EmulatorEngine(Enum):
+    """How an emulator computes."""
+
+    INTERPRETER = "interpreter"  # tables of the network, and a kernel that is compiled once for all networks
+    COMPILED = "compiled"  # C++ of this network
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Emulator:
+    """A network that runs on one core, samples across lanes; ``emulator`` makes one.
+
+    Attributes:
+        engine: which of the two was chosen.
+    """
+
+    network: Network
+    engine: EmulatorEngine
+    kernel: Kernel
+    tables: Tables
+
+    def codes(self, inputs: Sequence[NDArray[Any]]) -> tuple[IntArray, ...]:
+        """Output codes: exactly those of ``hwgen.reference.simulate``.
+
+        Args:
+            inputs: (samples, *shape) codes, one array an input; int64, or narrower signed integers, which are read
+                faster.
+        Returns:
+            One (samples, *shape) int64 array an output.
+        Raises:
+            InputError: wrong shapes, different numbers of samples, or codes outside an input's type.
+        """
+        samples = self._samples(inputs)
+        flat = [np.ascontiguousarray(array).reshape(samples, -1) for array in inputs]
+        outputs = [
+            np.empty((samples, *self.network.value(name).shape), dtype=np.int64) for name in self.network.outputs
+        ]
+        if samples:
+            outside = self.kernel.run(self.tables, flat, outputs)
+            if outside:
+                value, codes = self.network.inputs[outside - 1].value, inputs[outside - 1]
+                raise InputError(
+                    f"input {value.name!r}: an emulator was given codes from {codes.min()} to {codes.max()}, "
+                    f"and {value.type} holds {value.type.min_code} to {value.type.max_code}."
+                )
+        return tuple(outputs)
+
+    def _samples(self, inputs: Sequence[NDArray[Any]]) -> int:
+        if len(inputs) != len(self.network.inputs):
+            raise InputError(
+                f"an emulator of network {self.network.name!r} takes {len(self.network.inputs)} arrays, one an input; "
+                f"got {len(inputs)}."
+            )
+        for source, codes in zip(self.network.inputs, inputs, strict=True):
+            if codes.dtype.kind != "i" or not codes.dtype.isnative or codes.shape[1:] != source.value.shape:
+                raise InputError(
+                    f"input {source.value.name!r}: an emulator takes signed integers of shape "
+                    f"(samples, {', '.join(map(str, source.value.shape))}), got {codes.dtype} of shape {codes.shape}."
+                )
+        counts = [len(codes) for codes in inputs]
+        if len(set(counts)) > 1:
+            raise InputError(f"an emulator needs the same number of samples of every input, got {counts}.")
+        return counts[0]
+
+
+def emulator(network: Network, *, compiler: str | None = None, cache: bool = True) -> Emulator:
+    program = lower(network)
+    return Emulator(network, EmulatorEngine.INTERPRETER, interpreter(compiler, cache=cache), tables(program))

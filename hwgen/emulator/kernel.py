@@ -1,0 +1,96 @@
+"""The compiled kernels of emulators: built once, kept in the cache, called in this process."""
+
+import ctypes
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.emulator.placing import BLOCK
+from hwgen.emulator.tables import Tables
+from hwgen.errors import ToolFailedError
+from hwgen.fixed import IntArray
+from hwgen.resources import data_folder
+from hwgen.tools import Build, Cache, Compiler, SourceTree, build_library, find_compiler
+
+HEADERS = (
+    "common.hpp", "lanes.hpp", "interpreter.hpp", "blocks.hpp", "target.hpp", "avx2_begin.hpp", "avx2_end.hpp",
+)  # fmt: skip
+INTERPRETER = "interpreter.cpp"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kernel:
+    """A loaded library.
+
+    Attributes:
+        build: what it took to compile it, or to find it.
+        compiler: which one it was.
+        wide: whether this machine runs its wider target.
+    """
+
+    library: ctypes.CDLL
+    build: Build
+    compiler: str
+    wide: bool
+
+    def run(self, tables: Tables, inputs: Sequence[NDArray[np.signedinteger]], outputs: Sequence[IntArray]) -> int:
+        """Fill the outputs.
+
+        Args:
+            inputs: (samples, codes) each, C order, of 8 to 64 bits.
+            outputs: (samples, codes) each, C order.
+        Returns:
+            0, or the number, from 1, of the first input that has a code out of its range.
+        Raises:
+            ToolFailedError: no memory for a block of samples.
+        """
+        given = (ctypes.c_void_p * len(inputs))(*(array.ctypes.data for array in inputs))
+        taken = (ctypes.c_void_p * len(outputs))(*(array.ctypes.data for array in outputs))
+        sizes = (ctypes.c_int64 * len(inputs))(*(array.dtype.itemsize for array in inputs))
+        call = self.library.hwgen_run
+        call.restype = ctypes.c_int64
+        answer = int(
+            call(
+                ctypes.byref(tables.pointers), given, sizes, taken, ctypes.c_int64(len(inputs[0])),
+                ctypes.c_int64(self.wide),
+            )
+        )  # fmt: skip
+        if answer < 0:
+            raise ToolFailedError(f"an emulated block of samples needs {tables.arena_bytes} bytes of memory; free some.")
+        return answer
+
+
+def interpreter(compiler: str | None = None, *, cache: bool = True) -> Kernel:
+    """The kernel that runs every program; compiled once for a machine, and once in a process without a cache."""
+    return _interpreter(find_compiler(compiler), Cache.of_user() if cache else None)
+
+
+@lru_cache(maxsize=8)
+def _interpreter(compiler: Compiler, cache: Cache | None) -> Kernel:
+    return load(tree({INTERPRETER: _text(INTERPRETER)}, (INTERPRETER,)), compiler, cache)
+
+
+def tree(files: dict[str, str], units: tuple[str, ...], defines: tuple[str, ...] = ()) -> SourceTree:
+    """Sources beside the emulator's headers."""
+    content = {name: text.encode() for name, text in ({name: _text(name) for name in HEADERS} | files).items()}
+    return SourceTree(content, units, defines=(f"HWGEN_BLOCK={BLOCK}", *defines), flags=("-O3",))
+
+
+def load(sources: SourceTree, compiler: Compiler, cache: Cache | None) -> Kernel:
+    """Compile a library, or find it, and load it."""
+    with tempfile.TemporaryDirectory(prefix="hwgen-emulator-") as folder:
+        target = Path(folder) / "emulator.so"
+        build = build_library(sources, compiler, target, cache=cache)
+        # What is loaded stays in memory when its file is gone.
+        library = ctypes.CDLL(str(target), mode=ctypes.RTLD_LOCAL)
+    library.hwgen_wide.restype = ctypes.c_int64
+    return Kernel(library, build, compiler.version, bool(library.hwgen_wide()))
+
+
+def _text(name: str) -> str:
+    return (data_folder("templates") / "emulator" / name).read_text()

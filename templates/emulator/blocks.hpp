@@ -1,0 +1,104 @@
+// Cuts samples into blocks, turns them into rows and rows into codes. Included once a target, behind `compute`.
+
+enum { CODES_AT_ONCE = 8 };  // a cache line of int64
+
+template <class Code, class Row>
+INLINE uint64_t read_codes(const Port &port, const int64_t *rows, char *arena, const Code *codes, int64_t samples) {
+    uint64_t outside = 0;  // has a bit beyond the type where a code is out of range
+    for (int64_t k = 0; k < samples * port.codes; ++k) outside |= (uint64_t)codes[k] - (uint64_t)port.low;
+    for (int64_t first = 0; first < port.codes; first += CODES_AT_ONCE) {
+        const int64_t count = port.codes - first < CODES_AT_ONCE ? port.codes - first : CODES_AT_ONCE;
+        for (int64_t code = first; code < first + count; ++code) {
+            Row *row = reinterpret_cast<Row *>(arena + rows[code]);
+            for (int64_t sample = 0; sample < samples; ++sample) row[sample] = (Row)codes[sample * port.codes + code];
+            for (int64_t sample = samples; sample < BLOCK; ++sample) row[sample] = 0;
+        }
+    }
+    return outside;
+}
+
+template <class Code>
+INLINE uint64_t read_rows(const Port &port, const int64_t *rows, char *arena, const Code *codes, int64_t samples) {
+    switch (port.lane) {
+        case 0:
+            return read_codes<Code, int8_t>(port, rows, arena, codes, samples);
+        case 1:
+            return read_codes<Code, int16_t>(port, rows, arena, codes, samples);
+        case 2:
+            return read_codes<Code, int32_t>(port, rows, arena, codes, samples);
+        default:
+            return read_codes<Code, int64_t>(port, rows, arena, codes, samples);
+    }
+}
+
+template <class Row>
+INLINE void write_codes(const Port &port, const int64_t *rows, const char *arena, int64_t *codes, int64_t samples) {
+    for (int64_t first = 0; first < port.codes; first += CODES_AT_ONCE) {
+        const int64_t end = port.codes - first < CODES_AT_ONCE ? port.codes : first + CODES_AT_ONCE;
+        for (int64_t code = first; code < end; ++code) {
+            int64_t *to = codes + code;
+            if (rows[code] < 0) {
+                for (int64_t sample = 0; sample < samples; ++sample) to[sample * port.codes] = 0;
+                continue;
+            }
+            const Row *row = reinterpret_cast<const Row *>(arena + rows[code]);
+            for (int64_t sample = 0; sample < samples; ++sample) to[sample * port.codes] = row[sample];
+        }
+    }
+}
+
+static uint64_t read_block(
+    const Port &port, const int64_t *rows, char *arena, const void *codes, int64_t bytes, int64_t start, int64_t samples
+) {
+    switch (bytes) {
+        case 1:
+            return read_rows(port, rows, arena, (const int8_t *)codes + start * port.codes, samples);
+        case 2:
+            return read_rows(port, rows, arena, (const int16_t *)codes + start * port.codes, samples);
+        case 4:
+            return read_rows(port, rows, arena, (const int32_t *)codes + start * port.codes, samples);
+        default:
+            return read_rows(port, rows, arena, (const int64_t *)codes + start * port.codes, samples);
+    }
+}
+
+static void write_block(
+    const Port &port, const int64_t *rows, const char *arena, int64_t *codes, int64_t start, int64_t samples
+) {
+    codes += start * port.codes;
+    switch (port.lane) {
+        case 0:
+            return write_codes<int8_t>(port, rows, arena, codes, samples);
+        case 1:
+            return write_codes<int16_t>(port, rows, arena, codes, samples);
+        case 2:
+            return write_codes<int32_t>(port, rows, arena, codes, samples);
+        default:
+            return write_codes<int64_t>(port, rows, arena, codes, samples);
+    }
+}
+
+// 0, or the number of the input, from 1, that has a code out of its range; -1 without memory.
+static int64_t run(
+    const Program &p, const void *const *inputs, const int64_t *bytes, int64_t *const *outputs, int64_t samples
+) {
+    void *memory = nullptr;
+    if (posix_memalign(&memory, 64, p.arena_bytes ? p.arena_bytes : 64) != 0) return -1;
+    char *arena = static_cast<char *>(memory);
+    int64_t answer = 0;
+    for (int64_t start = 0; start < samples && answer == 0; start += BLOCK) {
+        const int64_t count = samples - start < BLOCK ? samples - start : BLOCK;
+        for (int64_t k = 0; k < p.input_count; ++k) {
+            const Port &port = p.ports[k];
+            const uint64_t outside = read_block(port, p.rows + port.first_row, arena, inputs[k], bytes[k], start, count);
+            if (port.width < 64 && outside >> port.width && answer == 0) answer = k + 1;
+        }
+        compute(p, arena);
+        for (int64_t k = 0; k < p.output_count; ++k) {
+            const Port &port = p.ports[p.input_count + k];
+            write_block(port, p.rows + port.first_row, arena, outputs[k], start, count);
+        }
+    }
+    free(memory);
+    return answer;
+}
