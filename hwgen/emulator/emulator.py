@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.emulator.kernel import Kernel, interpreter
+from hwgen.emulator.kernel import Kernel, compiled, interpreter
 from hwgen.emulator.lower import lower
 from hwgen.emulator.tables import Tables, tables
 from hwgen.errors import InputError
 from hwgen.fixed import IntArray
 from hwgen.ir import Network
+from hwgen.tools import Progress
+
+MOST_COMPILED_TERMS = 4000  # about two seconds of a compiler
 
 
 class EmulatorEngine(Enum):
@@ -80,6 +83,31 @@ class Emulator:
         return counts[0]
 
 
-def emulator(network: Network, *, compiler: str | None = None, cache: bool = True) -> Emulator:
+def emulator(
+    network: Network,
+    engine: EmulatorEngine | None = None,
+    *,
+    compiler: str | None = None,
+    cache: bool = True,
+    progress: Progress | None = None,
+) -> Emulator:
+    """Make a network ready to run.
+
+    Args:
+        engine: None compiles a network of at most ``MOST_COMPILED_TERMS`` terms, and interprets a larger one.
+        compiler: ``"g++"``, ``"clang++"`` or a path; None chooses one.
+        cache: keep compiled kernels in the user's cache.
+        progress: told what is being compiled.
+    Raises:
+        TypeRangeError: a sum may reach 2**62, or a shift to the left may leave 64 bits.
+        UnsupportedError: a block of samples would need 4 GiB.
+        ToolMissingError: no C++ compiler.
+    """
     program = lower(network)
-    return Emulator(network, EmulatorEngine.INTERPRETER, interpreter(compiler, cache=cache), tables(program))
+    if engine is None:
+        engine = EmulatorEngine.COMPILED if program.terms <= MOST_COMPILED_TERMS else EmulatorEngine.INTERPRETER
+    if engine is EmulatorEngine.INTERPRETER:
+        kernel = interpreter(compiler, cache=cache)
+    else:
+        kernel = compiled(program, compiler, cache=cache, progress=progress)
+    return Emulator(network, engine, kernel, tables(program))

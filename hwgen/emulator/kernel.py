@@ -10,17 +10,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hwgen.emulator.generate import generate
 from hwgen.emulator.placing import BLOCK
+from hwgen.emulator.program import Program
 from hwgen.emulator.tables import Tables
 from hwgen.errors import ToolFailedError
 from hwgen.fixed import IntArray
 from hwgen.resources import data_folder
-from hwgen.tools import Build, Cache, Compiler, SourceTree, build_library, find_compiler
+from hwgen.tools import Build, Cache, Compiler, Progress, SourceTree, build_library, find_compiler
 
 HEADERS = (
-    "common.hpp", "lanes.hpp", "interpreter.hpp", "blocks.hpp", "target.hpp", "avx2_begin.hpp", "avx2_end.hpp",
+    "common.hpp", "lanes.hpp", "interpreter.hpp", "compiled.hpp", "blocks.hpp", "target.hpp", "avx2_begin.hpp", "avx2_end.hpp",
 )  # fmt: skip
 INTERPRETER = "interpreter.cpp"
+TARGET = "target.cpp"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,17 +78,34 @@ def _interpreter(compiler: Compiler, cache: Cache | None) -> Kernel:
     return load(tree({INTERPRETER: _text(INTERPRETER)}, (INTERPRETER,)), compiler, cache)
 
 
+def compiled(
+    program: Program, compiler: str | None = None, *, cache: bool = True, progress: Progress | None = None
+) -> Kernel:
+    """The kernel that runs one program, found in the cache where it was compiled before."""
+    chosen, kept = find_compiler(compiler), Cache.of_user() if cache else None
+    sources = generate(program, _wide(chosen, kept))
+    return load(tree(sources.files, sources.units), chosen, kept, progress)
+
+
+@lru_cache(maxsize=8)
+def _wide(compiler: Compiler, cache: Cache | None) -> bool:
+    """Whether this machine runs the wider target."""
+    return load(tree({TARGET: _text(TARGET)}, (TARGET,)), compiler, cache).wide
+
+
 def tree(files: dict[str, str], units: tuple[str, ...], defines: tuple[str, ...] = ()) -> SourceTree:
     """Sources beside the emulator's headers."""
     content = {name: text.encode() for name, text in ({name: _text(name) for name in HEADERS} | files).items()}
     return SourceTree(content, units, defines=(f"HWGEN_BLOCK={BLOCK}", *defines), flags=("-O3",))
 
 
-def load(sources: SourceTree, compiler: Compiler, cache: Cache | None) -> Kernel:
+def load(
+    sources: SourceTree, compiler: Compiler, cache: Cache | None, progress: Progress | None = None
+) -> Kernel:
     """Compile a library, or find it, and load it."""
     with tempfile.TemporaryDirectory(prefix="hwgen-emulator-") as folder:
         target = Path(folder) / "emulator.so"
-        build = build_library(sources, compiler, target, cache=cache)
+        build = build_library(sources, compiler, target, cache=cache, progress=progress)
         # What is loaded stays in memory when its file is gone.
         library = ctypes.CDLL(str(target), mode=ctypes.RTLD_LOCAL)
     library.hwgen_wide.restype = ctypes.c_int64

@@ -1,13 +1,18 @@
 // Runs the operations of a program on a block of samples. Included once a target, behind lanes.hpp.
 
 // What becomes of sums of some vectors of samples, from sample `first` of a row on. Not inlined: there are many callers.
-template <class T>
+template <class T, int COUNT>
 static __attribute__((noinline)) void finish(
-    const Program &p, const Operation &o, const Sum &sum, Vector<T> *codes, int count, char *to, int first
+    const Program &p, const Operation &o, const Sum &sum, const Vector<T> *totals, char *to, int first
 ) {
-    quantize<T>(codes, count, o.finish);
-    if (o.finish.stepping != STEP_NONE) step<T>(codes, count, o.finish.stepping, p.steps[sum.step], p);
-    store_as<T>(o.result, to, first, codes, count);
+    Vector<T> codes[COUNT];  // see add_terms
+    for (int k = 0; k < COUNT; ++k) codes[k] = totals[k];
+    quantize<T, COUNT>(codes, o.finish);
+    if (o.finish.stepping == STEP_NONE) return store_as<T, COUNT>(o.result, to, first, codes);
+    Vector<T> levels[COUNT];
+    for (int k = 0; k < COUNT; ++k) levels[k] = codes[k];
+    step<T, COUNT>(levels, o.finish.stepping, p.steps[sum.step], p);
+    store_as<T, COUNT>(o.result, to, first, levels);
 }
 
 template <class T>
@@ -17,12 +22,15 @@ INLINE T weight_of(const Program &p, int64_t term) {
 
 // One part of a sum over some vectors of samples.
 template <class Given, class Part, int VECTORS>
-INLINE void add_terms(const Program &p, const char *from, int64_t term, int64_t end, Vector<Part> *total) {
+INLINE void add_terms(const Program &p, const char *from, int64_t term, int64_t end, Part bias, Vector<Part> *total) {
+    Vector<Part> sum[VECTORS];  // its address goes nowhere, so it stays in registers
+    for (int k = 0; k < VECTORS; ++k) sum[k] = all<Part>(bias);
     for (; term < end; ++term) {
         const Given *codes = reinterpret_cast<const Given *>(from + p.terms[term].from);
-        const Part weight = weight_of<Part>(p, term);
-        for (int k = 0; k < VECTORS; ++k) total[k] += Widen<Given, Part>::load(codes + k * Lanes<Part>::count) * weight;
+        const Vector<Part> weight = all<Part>(weight_of<Part>(p, term));
+        for (int k = 0; k < VECTORS; ++k) sum[k] += Widen<Given, Part>::load(codes + k * Lanes<Part>::count) * weight;
     }
+    for (int k = 0; k < VECTORS; ++k) total[k] = sum[k];
 }
 
 template <class Given, class Part, class Total>
@@ -36,21 +44,19 @@ INLINE void run_sums(const Program &p, const Operation &o, char *arena) {
                 const int64_t *end = p.parts + sum->first_part;
                 if (sizeof(Part) == sizeof(Total)) {
                     Vector<Part> total[VECTORS];
-                    for (int k = 0; k < VECTORS; ++k) total[k] = all<Part>((Part)sum->bias);
-                    add_terms<Given, Part, VECTORS>(p, from, end[0], end[1], total);
-                    finish<Part>(p, o, *sum, total, VECTORS, to, first);
+                    add_terms<Given, Part, VECTORS>(p, from, end[0], end[1], (Part)sum->bias, total);
+                    finish<Part, VECTORS>(p, o, *sum, total, to, first);
                 } else {
                     enum { RATIO = sizeof(Total) / sizeof(Part), WIDE = Lanes<Total>::count };
                     Vector<Total> whole[VECTORS * RATIO];
                     for (int k = 0; k < VECTORS * RATIO; ++k) whole[k] = all<Total>((Total)sum->bias);
                     for (int64_t part = 0; part < sum->parts; ++part) {
                         Vector<Part> total[VECTORS];
-                        for (int k = 0; k < VECTORS; ++k) total[k] = Vector<Part>{};
-                        add_terms<Given, Part, VECTORS>(p, from, end[part], end[part + 1], total);
+                        add_terms<Given, Part, VECTORS>(p, from, end[part], end[part + 1], 0, total);
                         const Part *codes = reinterpret_cast<const Part *>(total);
                         for (int k = 0; k < VECTORS * RATIO; ++k) whole[k] += Widen<Part, Total>::load(codes + k * WIDE);
                     }
-                    finish<Total>(p, o, *sum, whole, VECTORS * RATIO, to, first);
+                    finish<Total, VECTORS * RATIO>(p, o, *sum, whole, to, first);
                 }
             }
         }
@@ -86,7 +92,10 @@ INLINE void run_others(const Program &p, const Operation &o, char *arena) {
                     }
                 }
             }
-            finish<T>(p, o, *sum, o.kind == KIND_ARGMAX ? index : best, BLOCK / COUNT, arena + place->to + sum->to, 0);
+            for (int k = 0; k < BLOCK / COUNT; k += 8)
+                finish<T, 8>(
+                    p, o, *sum, (o.kind == KIND_ARGMAX ? index : best) + k, arena + place->to + sum->to, k * COUNT
+                );
         }
     }
 }

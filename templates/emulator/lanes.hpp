@@ -65,26 +65,26 @@ INLINE Vector<T> smaller(Vector<T> one, Vector<T> two) {
 }
 
 // What a layer that quantizes does to codes: shift, round, resolve overflow.
-template <class T>
-INLINE void quantize(Vector<T> *codes, int count, const Finish &f) {
+template <class T, int COUNT>
+INLINE void quantize(Vector<T> *codes, const Finish &f) {
     typedef typename Unsigned<T>::type Whole;
     const T shift = (T)f.shift, add = (T)f.add, low = (T)f.low, high = (T)f.high;
     if (f.positive)
-        for (int k = 0; k < count; ++k) codes[k] = larger<T>(codes[k], Vector<T>{});
+        for (int k = 0; k < COUNT; ++k) codes[k] = larger<T>(codes[k], Vector<T>{});
     switch (f.rounding) {
         case ROUND_NONE:
             break;
         case ROUND_LEFT:
-            for (int k = 0; k < count; ++k) codes[k] = codes[k] << shift;
+            for (int k = 0; k < COUNT; ++k) codes[k] = codes[k] << shift;
             break;
         case ROUND_ADD:
-            for (int k = 0; k < count; ++k) codes[k] = (codes[k] + add) >> shift;
+            for (int k = 0; k < COUNT; ++k) codes[k] = (codes[k] + add) >> shift;
             break;
         case ROUND_EVEN:
-            for (int k = 0; k < count; ++k) codes[k] = (codes[k] + add + ((codes[k] >> shift) & (T)1)) >> shift;
+            for (int k = 0; k < COUNT; ++k) codes[k] = (codes[k] + add + ((codes[k] >> shift) & (T)1)) >> shift;
             break;
         default:  // by the rest above the floor: no intermediate is wider than the code
-            for (int k = 0; k < count; ++k) {
+            for (int k = 0; k < COUNT; ++k) {
                 const Vector<T> floor = codes[k] >> shift;
                 const Vector<T> below_zero = codes[k] >> (T)(8 * sizeof(T) - 1);
                 const Vector<T> rest =
@@ -96,17 +96,17 @@ INLINE void quantize(Vector<T> *codes, int count, const Finish &f) {
         case OVERFLOW_NONE:
             break;
         case OVERFLOW_CLIP:
-            for (int k = 0; k < count; ++k) codes[k] = smaller<T>(larger<T>(codes[k], all<T>(low)), all<T>(high));
+            for (int k = 0; k < COUNT; ++k) codes[k] = smaller<T>(larger<T>(codes[k], all<T>(low)), all<T>(high));
             break;
         case OVERFLOW_ZERO:
-            for (int k = 0; k < count; ++k)
+            for (int k = 0; k < COUNT; ++k)
                 codes[k] = codes[k] & (Vector<T>)(codes[k] >= all<T>(low)) & (Vector<T>)(codes[k] <= all<T>(high));
             break;
         case OVERFLOW_SIGNED:
-            for (int k = 0; k < count; ++k) codes[k] = (codes[k] << (T)f.unused) >> (T)f.unused;
+            for (int k = 0; k < COUNT; ++k) codes[k] = (codes[k] << (T)f.unused) >> (T)f.unused;
             break;
         default:
-            for (int k = 0; k < count; ++k) codes[k] = codes[k] & high;
+            for (int k = 0; k < COUNT; ++k) codes[k] = codes[k] & high;
     }
 }
 
@@ -126,10 +126,10 @@ INLINE int64_t passed(int64_t code, const int64_t *thresholds, int64_t count) {
 }
 
 // A step function: by comparisons, from a table over the range, or by search.
-template <class T>
-INLINE void step(Vector<T> *codes, int count, int64_t stepping, const Step &s, const Program &p) {
+template <class T, int COUNT>
+INLINE void step(Vector<T> *codes, int64_t stepping, const Step &s, const Program &p) {
     if (stepping == STEP_COMPARE) {
-        for (int k = 0; k < count; ++k) {
+        for (int k = 0; k < COUNT; ++k) {
             Vector<T> level = all<T>((T)s.level);
             for (int64_t n = s.first; n < s.first + s.count; ++n)
                 level += (Vector<T>)(codes[k] >= all<T>((T)p.thresholds[n])) & all<T>((T)p.rises[n]);
@@ -139,7 +139,7 @@ INLINE void step(Vector<T> *codes, int count, int64_t stepping, const Step &s, c
     }
     typedef T Code __attribute__((may_alias));
     Code *one = reinterpret_cast<Code *>(codes);
-    const int samples = count * Lanes<T>::count;
+    const int samples = COUNT * Lanes<T>::count;
     if (stepping == STEP_TABLE) {
         for (int k = 0; k < samples; ++k) one[k] = (T)p.tables[s.first + (int64_t)one[k] - s.level];
     } else {
@@ -148,21 +148,21 @@ INLINE void step(Vector<T> *codes, int count, int64_t stepping, const Step &s, c
     }
 }
 
-template <class Lane, class T>
-INLINE void store(Lane *to, const Vector<T> *codes, int count) {
-    for (int k = 0; k < count; ++k) Widen<Lane, T>::store(to + k * Lanes<T>::count, codes[k]);
+template <class Lane, class T, int COUNT>
+INLINE void store(Lane *to, const Vector<T> *codes) {
+    for (int k = 0; k < COUNT; ++k) Widen<Lane, T>::store(to + k * Lanes<T>::count, codes[k]);
 }
 
-template <class T>
-INLINE void store_as(int64_t lane, char *to, int first, const Vector<T> *codes, int count) {
+template <class T, int COUNT>
+INLINE void store_as(int64_t lane, char *to, int first, const Vector<T> *codes) {
     switch (lane) {
         case 0:
-            return store<int8_t, T>(reinterpret_cast<int8_t *>(to) + first, codes, count);
+            return store<int8_t, T, COUNT>(reinterpret_cast<int8_t *>(to) + first, codes);
         case 1:
-            return store<int16_t, T>(reinterpret_cast<int16_t *>(to) + first, codes, count);
+            return store<int16_t, T, COUNT>(reinterpret_cast<int16_t *>(to) + first, codes);
         case 2:
-            return store<int32_t, T>(reinterpret_cast<int32_t *>(to) + first, codes, count);
+            return store<int32_t, T, COUNT>(reinterpret_cast<int32_t *>(to) + first, codes);
         default:
-            return store<int64_t, T>(reinterpret_cast<int64_t *>(to) + first, codes, count);
+            return store<int64_t, T, COUNT>(reinterpret_cast<int64_t *>(to) + first, codes);
     }
 }
