@@ -2,12 +2,14 @@
 
 from hwgen.api import (
     BuildResult,
+    EmulatedModel,
     Inspection,
     Model,
     Strategy,
     TrainResult,
     VerifyReport,
     build,
+    emulate,
     inspect,
     load,
     train,
@@ -18,6 +20,7 @@ from hwgen.hls4ml_backend import hls4ml_config_from_keras, hls4ml_from_keras
 
 __all__ = [
     "BuildResult",
+    "EmulatedModel",
     "HwgenError",
     "Inspection",
     "Model",
@@ -25,6 +28,7 @@ __all__ = [
     "TrainResult",
     "VerifyReport",
     "build",
+    "emulate",
     "hls4ml_config_from_keras",
     "hls4ml_from_keras",
     "inspect",

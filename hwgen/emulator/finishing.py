@@ -190,19 +190,16 @@ class Finishing:
             Rounding.RND_INF: (half, -1, 0),
             Rounding.RND_CONV: (half - 1, 0, 1),
         }[self.rounding]
-        fits = self.before.bounds[1] + add + odd <= lane.high
-        if negative or not fits:
+        form = RoundingForm.EVEN if odd else RoundingForm.ADD
+        if negative or self.before.bounds[1] + add + odd > lane.high:
             form = RoundingForm.REST
-        else:
-            form = RoundingForm.EVEN if odd else RoundingForm.ADD
-        return replace(
-            finish, rounding=form, shift=self.shift, add=add, mask=mask, negative=negative, odd=odd
-        )
+        return replace(finish, rounding=form, shift=self.shift, add=add, mask=mask, negative=negative, odd=odd)
 
 
 def _both(*intervals: Interval) -> Interval:
     return Interval(
-        np.min([interval.low for interval in intervals], axis=0), np.max([interval.high for interval in intervals], axis=0)
+        np.min([interval.low for interval in intervals], axis=0),
+        np.max([interval.high for interval in intervals], axis=0),
     )
 
 

@@ -1,14 +1,14 @@
 """A ``Program`` as C++ of its own: every sum written out, weights as constants, in units that compile side by side."""
 
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
-from enum import Enum
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from hwgen.emulator.lanes import Lane
 from hwgen.emulator.placing import place
-from hwgen.emulator.program import Finish, Kind, Operation, Program
+from hwgen.emulator.program import Finish, Kind, Operation, OverflowForm, Program, RoundingForm, Stepping
 
 _TERMS_A_UNIT = 4000
 _TYPES = {Lane.INT8: "int8_t", Lane.INT16: "int16_t", Lane.INT32: "int32_t", Lane.INT64: "int64_t"}
@@ -80,10 +80,7 @@ extern "C" int64_t hwgen_run(
 def _unit(headers: list[str], text: str, wide: bool, before: str = "") -> str:
     begin, end = ('#include "avx2_begin.hpp"\n', '#include "avx2_end.hpp"\n') if wide else ("", "")
     included = "".join(f'#include "{header}"\n' for header in ["lanes.hpp", *headers])
-    return (
-        f'#include "common.hpp"\n{before}\n#define VECTOR_BYTES {32 if wide else 16}\n'
-        f"{begin}{included}{text}\n{end}"
-    )
+    return f'#include "common.hpp"\n{before}\n#define VECTOR_BYTES {32 if wide else 16}\n{begin}{included}{text}\n{end}'
 
 
 def _packed(chunks: list[_Chunk]) -> Iterator[list[_Chunk]]:
@@ -109,8 +106,10 @@ def _chunks(program: Program, number: int, operation: Operation, begins: list[in
         cuts = [start, *ends[begin_of_part[position] : begin_of_part[position + 1]]]
         start = cuts[-1]
         lines += _sum(operation, number, position, cuts, begins)
-        calls.append(f"        sum_{number}_{position}(p, arena + place->from, arena + place->to + "
-                     f"{begins[int(operation.target[position])]});")
+        calls.append(
+            f"        sum_{number}_{position}(p, arena + place->from, arena + place->to + "
+            f"{begins[int(operation.target[position])]});"
+        )
         terms += cuts[-1] - cuts[0] + 1
         if terms >= _TERMS_A_UNIT or position == len(operation.bias) - 1:
             yield _Chunk(f"chunk_{number}_{count}", _function(program, number, count, lines, calls), terms)
@@ -118,12 +117,12 @@ def _chunks(program: Program, number: int, operation: Operation, begins: list[in
 
 
 def _function(program: Program, number: int, count: int, lines: list[str], calls: list[str]) -> str:
-    finish = program.operations[number].finish
-    values = ", ".join(_number(each) for each in _flat(finish))
+    operation = program.operations[number]
+    name = f"finish_{number}_{count}"
     return "\n".join(
         [
-            f"static const Finish finish_{number}_{count} = {{{values}}};",
-            *(line.replace("FINISH", f"finish_{number}_{count}") for line in lines),
+            *_finish(name, operation),
+            *(line.replace("FINISH", name) for line in lines),
             f"void chunk_{number}_{count}(const Program &p, char *arena) {{",
             f"    const Operation &o = p.operations[{number}];",
             "    for (const Place *place = p.places + o.first_place; place < p.places + o.first_place + o.places; "
@@ -135,8 +134,50 @@ def _function(program: Program, number: int, count: int, lines: list[str], calls
     )
 
 
-def _flat(finish: Finish) -> list[int]:
-    return [int(each.value) if isinstance(each, Enum) else int(each) for each in astuple(finish)]
+def _finish(name: str, operation: Operation) -> list[str]:
+    """What happens to a vector of sums before it is stored."""
+    f, total = operation.finish, _TYPES[operation.total]
+    steps = [f"    code = {code};" for code in (*_rounded(f, total), *_resolved(f, total))]
+    if f.stepping is not Stepping.NONE:
+        steps.append(f"    step<{total}, 1>(&code, {f.stepping.value}, p.steps[number], p);")
+    head = f"static INLINE Vector<{total}> {name}(Vector<{total}> code, const Program &p, int64_t number) {{"
+    return [head, *steps, "    return code;", "}"]
+
+
+def _rounded(f: Finish, total: str) -> Iterator[str]:
+    def constant(value: int) -> str:
+        return f"({total}){_number(value)}"
+
+    shift = constant(f.shift)
+    if f.positive:
+        yield f"larger<{total}>(code, Vector<{total}>{{}})"
+    match f.rounding:
+        case RoundingForm.NONE:
+            return
+        case RoundingForm.LEFT:
+            yield f"code << {shift}"
+        case RoundingForm.ADD:
+            yield f"(code + {constant(f.add)}) >> {shift}" if f.add else f"code >> {shift}"
+        case RoundingForm.EVEN:
+            yield f"(code + {constant(f.add)} + ((code >> {shift}) & {constant(1)})) >> {shift}"
+        case RoundingForm.REST:
+            values = ", ".join(constant(each) for each in (f.shift, f.mask, f.add, f.negative, f.odd))
+            yield f"by_rest<{total}>(code, {values})"
+
+
+def _resolved(f: Finish, total: str) -> Iterator[str]:
+    low, high = f"all<{total}>(({total}){_number(f.low)})", f"all<{total}>(({total}){_number(f.high)})"
+    match f.overflow:
+        case OverflowForm.NONE:
+            return
+        case OverflowForm.CLIP:
+            yield f"smaller<{total}>(larger<{total}>(code, {low}), {high})"
+        case OverflowForm.ZERO:
+            yield f"code & (Vector<{total}>)(code >= {low}) & (Vector<{total}>)(code <= {high})"
+        case OverflowForm.SIGNED:
+            yield f"(code << ({total}){f.unused}) >> ({total}){f.unused}"
+        case OverflowForm.UNSIGNED:
+            yield f"code & {high}"
 
 
 def _number(value: int) -> str:
@@ -146,22 +187,26 @@ def _number(value: int) -> str:
 
 def _sum(operation: Operation, number: int, position: int, cuts: list[int], begins: list[int]) -> list[str]:
     given, part, total = (_TYPES[lane] for lane in (operation.given, operation.part, operation.total))
-    bias = _number(int(operation.bias[position]))
-    source, weight = operation.source.tolist(), operation.weight.tolist()
-
-    def terms(begin: int, end: int) -> list[str]:
-        return [
-            f"    HWGEN_TERM({part}, {begins[source[term]]}, {_number(weight[term])})" for term in range(begin, end)
-        ]
-
-    head = f"static void sum_{number}_{position}(const Program &p, const char *from, char *to) {{"
-    end = f"{_TYPES[operation.result]}, %s, FINISH, {int(operation.step[position])})"
+    bias, result, step = int(operation.bias[position]), _TYPES[operation.result], int(operation.step[position])
+    lines = [f"static NOINLINE void sum_{number}_{position}(const Program &p, const char *from, char *to) {{"]
     if part == total:
-        body = [f"    HWGEN_SUM({given}, {total}, {bias})", *terms(cuts[0], cuts[-1])]
-        tail = f"    HWGEN_END({total}, {end % 'VECTORS, sum'}"
-    else:
-        body = [f"    HWGEN_PARTS({given}, {bias})"]
-        for begin, stop in zip(cuts[:-1], cuts[1:], strict=True):
-            body += ["    HWGEN_PART_BEGIN", *terms(begin, stop), "    HWGEN_PART_END"]
-        tail = f"    HWGEN_END({total}, {end % '2 * VECTORS, whole'}"
-    return [head, *body, tail, "}"]
+        lines += [f"    HWGEN_SUM({given}, {total}, {_number(bias)})", *_terms(operation, cuts[0], cuts[-1], begins)]
+        return [*lines, f"    HWGEN_END({result}, FINISH, {step})", "}"]
+    lines.append(f"    HWGEN_PARTS({_number(bias)})")
+    for begin, end in pairwise(cuts):
+        lines += [f"    HWGEN_SUM({given}, {part}, 0)", *_terms(operation, begin, end, begins), "    HWGEN_PART_END"]
+    return [*lines, f"    HWGEN_WHOLE_END({result}, FINISH, {step})", "}"]
+
+
+def _terms(operation: Operation, begin: int, end: int, begins: list[int]) -> Iterator[str]:
+    size = operation.given.bytes
+    terms = zip(operation.source[begin:end].tolist(), operation.weight[begin:end].tolist(), strict=True)
+    for source, weight in terms:
+        at = begins[source] // size
+        match weight:
+            case 1:
+                yield f"    HWGEN_PLUS({at})"
+            case -1:
+                yield f"    HWGEN_MINUS({at})"
+            case _:
+                yield f"    HWGEN_TERM({at}, {_number(weight)})"

@@ -17,11 +17,18 @@ from hwgen.emulator.tables import Tables
 from hwgen.errors import ToolFailedError
 from hwgen.fixed import IntArray
 from hwgen.resources import data_folder
-from hwgen.tools import Build, Cache, Compiler, Progress, SourceTree, build_library, find_compiler
+from hwgen.tools import Build, Cache, Compiler, CompilerFamily, Progress, SourceTree, build_library, find_compiler
 
 HEADERS = (
-    "common.hpp", "lanes.hpp", "interpreter.hpp", "compiled.hpp", "blocks.hpp", "target.hpp", "avx2_begin.hpp", "avx2_end.hpp",
-)  # fmt: skip
+    "common.hpp",
+    "lanes.hpp",
+    "interpreter.hpp",
+    "compiled.hpp",
+    "blocks.hpp",
+    "target.hpp",
+    "avx2_begin.hpp",
+    "avx2_end.hpp",
+)
 INTERPRETER = "interpreter.cpp"
 TARGET = "target.cpp"
 
@@ -64,7 +71,9 @@ class Kernel:
             )
         )  # fmt: skip
         if answer < 0:
-            raise ToolFailedError(f"an emulated block of samples needs {tables.arena_bytes} bytes of memory; free some.")
+            raise ToolFailedError(
+                f"an emulated block of samples needs {tables.arena_bytes} bytes of memory; free some."
+            )
         return answer
 
 
@@ -75,7 +84,7 @@ def interpreter(compiler: str | None = None, *, cache: bool = True) -> Kernel:
 
 @lru_cache(maxsize=8)
 def _interpreter(compiler: Compiler, cache: Cache | None) -> Kernel:
-    return load(tree({INTERPRETER: _text(INTERPRETER)}, (INTERPRETER,)), compiler, cache)
+    return load(tree({INTERPRETER: _text(INTERPRETER)}, (INTERPRETER,), compiler), compiler, cache)
 
 
 def compiled(
@@ -84,24 +93,24 @@ def compiled(
     """The kernel that runs one program, found in the cache where it was compiled before."""
     chosen, kept = find_compiler(compiler), Cache.of_user() if cache else None
     sources = generate(program, _wide(chosen, kept))
-    return load(tree(sources.files, sources.units), chosen, kept, progress)
+    return load(tree(sources.files, sources.units, chosen), chosen, kept, progress)
 
 
 @lru_cache(maxsize=8)
 def _wide(compiler: Compiler, cache: Cache | None) -> bool:
     """Whether this machine runs the wider target."""
-    return load(tree({TARGET: _text(TARGET)}, (TARGET,)), compiler, cache).wide
+    return load(tree({TARGET: _text(TARGET)}, (TARGET,), compiler), compiler, cache).wide
 
 
-def tree(files: dict[str, str], units: tuple[str, ...], defines: tuple[str, ...] = ()) -> SourceTree:
+def tree(files: dict[str, str], units: tuple[str, ...], compiler: Compiler) -> SourceTree:
     """Sources beside the emulator's headers."""
     content = {name: text.encode() for name, text in ({name: _text(name) for name in HEADERS} | files).items()}
-    return SourceTree(content, units, defines=(f"HWGEN_BLOCK={BLOCK}", *defines), flags=("-O3",))
+    # g++ keeps short loops below -O3, and their vectors in memory; clang++ unrolls them, and compiles faster.
+    flags = ("-O2",) if compiler.family is CompilerFamily.CLANG else ("-O3",)
+    return SourceTree(content, units, defines=(f"HWGEN_BLOCK={BLOCK}",), flags=flags)
 
 
-def load(
-    sources: SourceTree, compiler: Compiler, cache: Cache | None, progress: Progress | None = None
-) -> Kernel:
+def load(sources: SourceTree, compiler: Compiler, cache: Cache | None, progress: Progress | None = None) -> Kernel:
     """Compile a library, or find it, and load it."""
     with tempfile.TemporaryDirectory(prefix="hwgen-emulator-") as folder:
         target = Path(folder) / "emulator.so"

@@ -1,7 +1,7 @@
 """From a ``Network`` to a ``Program``: layers become sums of rows, and what only moves codes becomes lists of rows."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -58,7 +58,7 @@ def _readers(network: Network) -> dict[str, Layer | None]:
     """The only reader of each value that nothing else needs; None for the others."""
     counts = Counter(name for layer in network.layers for name in layer.inputs)
     counts.update(network.outputs)
-    readers: dict[str, Layer | None] = {name: None for name in counts}
+    readers: dict[str, Layer | None] = dict.fromkeys(counts)
     for layer in network.layers:
         for name in layer.inputs:
             if counts[name] == 1:
@@ -122,8 +122,15 @@ class _Lowering:
         output, finishing, target = self._behind(layer)
         self._add(
             _sums_over(
-                given, given.index[row], column, layer.weight.code, layer.bias, interval.low[row], interval.high[row],
-                target.index.ravel(), _AT_ONE_PLACE,
+                given,
+                given.index[row],
+                column,
+                layer.weight.code,
+                layer.bias,
+                interval.low[row],
+                interval.high[row],
+                target.index.ravel(),
+                _AT_ONE_PLACE,
             ),
             finishing,
             target.lane,
@@ -141,8 +148,15 @@ class _Lowering:
             targets, moves = _targets(pattern, target)
             self._add(
                 _sums_over(
-                    given, pattern.rows[tap, channel], column, layer.weight.code, layer.bias, interval.low[channel],
-                    interval.high[channel], targets, moves,
+                    given,
+                    pattern.rows[tap, channel],
+                    column,
+                    layer.weight.code,
+                    layer.bias,
+                    interval.low[channel],
+                    interval.high[channel],
+                    targets,
+                    moves,
                 ),
                 finishing,
                 target.lane,
@@ -158,7 +172,12 @@ class _Lowering:
             channel, tap = np.nonzero(pattern.rows.T >= 0)
             self._add(
                 _terms(
-                    Kind.MAXIMUM, given.lane, pattern.rows[tap, channel], channel, len(targets), targets=targets,
+                    Kind.MAXIMUM,
+                    given.lane,
+                    pattern.rows[tap, channel],
+                    channel,
+                    len(targets),
+                    targets=targets,
                     moves=moves,
                 ),
                 finishing,
@@ -203,7 +222,12 @@ class _Lowering:
         flat = np.stack([rows.index.ravel() for rows in given], axis=1)  # (codes, inputs)
         position, place = np.nonzero(flat >= 0)
         sums = _terms(
-            kind, least, flat[position, place], position, len(flat), target.index.ravel(),
+            kind,
+            least,
+            flat[position, place],
+            position,
+            len(flat),
+            target.index.ravel(),
             weight=np.array(weights, dtype=np.int64)[place],
         )
         self._add(_of_channels(sums, layer.output.shape[-1]), finishing, target.lane)
@@ -238,8 +262,13 @@ class _Lowering:
         given = self._taken(layer.input, least, zeros=True)
         flat = given.index.reshape(-1, classes)
         sums = _terms(
-            Kind.ARGMAX, least, flat.ravel(), np.repeat(np.arange(len(flat)), classes), len(flat),
-            target.index.ravel(), weight=np.tile(np.arange(classes), len(flat)),
+            Kind.ARGMAX,
+            least,
+            flat.ravel(),
+            np.repeat(np.arange(len(flat)), classes),
+            len(flat),
+            target.index.ravel(),
+            weight=np.tile(np.arange(classes), len(flat)),
         )
         self._add(_of_channels(sums, 1), finishing, target.lane)
         self.rows[output] = target
@@ -325,8 +354,17 @@ def _sums_over(
     source, column, weight = source[kept], column[kept], weight[kept]
     ends = np.stack([weight * low[kept], weight * high[kept]])
     return _terms(
-        Kind.SUM, given.lane, source, column, len(targets), targets, weight=weight, bias=bias, moves=moves,
-        low=ends.min(axis=0), high=ends.max(axis=0),
+        Kind.SUM,
+        given.lane,
+        source,
+        column,
+        len(targets),
+        targets,
+        weight=weight,
+        bias=bias,
+        moves=moves,
+        low=ends.min(axis=0),
+        high=ends.max(axis=0),
     )
 
 
@@ -369,6 +407,15 @@ def _terms(
 def _of_channels(sums: Sums, channels: int) -> Sums:
     """Sums of a whole value, code by code: channels are its last axis."""
     return Sums(
-        sums.kind, sums.given, sums.moves, sums.bias, np.arange(len(sums.bias)) % channels, sums.target, sums.start,
-        sums.source, sums.weight, sums.low, sums.high,
+        sums.kind,
+        sums.given,
+        sums.moves,
+        sums.bias,
+        np.arange(len(sums.bias)) % channels,
+        sums.target,
+        sums.start,
+        sums.source,
+        sums.weight,
+        sums.low,
+        sums.high,
     )

@@ -1,4 +1,4 @@
-"""``Sums``: weighted rows added up, before it is known in which lanes; and the cut into operations that makes them so."""
+"""``Sums``: weighted rows added up, before it is known in which lanes; and the operations that they become."""
 
 from dataclasses import dataclass
 

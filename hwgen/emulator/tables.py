@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.emulator.placing import place
-from hwgen.emulator.program import Operation, Port, Program, Stepping
+from hwgen.emulator.placing import BLOCK, place
+from hwgen.emulator.program import Port, Program, Stepping
 from hwgen.errors import UnsupportedError
 from hwgen.fixed import IntArray
 
@@ -24,8 +24,19 @@ class _Pointers(ctypes.Structure):
         *(
             (name, ctypes.c_void_p)
             for name in (
-                "operations", "places", "sums", "parts", "terms", "weights", "steps", "thresholds", "rises", "levels",
-                "tables", "ports", "rows",
+                "operations",
+                "places",
+                "sums",
+                "parts",
+                "terms",
+                "weights",
+                "steps",
+                "thresholds",
+                "rises",
+                "levels",
+                "tables",
+                "ports",
+                "rows",
             )
         ),
     )
@@ -79,8 +90,7 @@ def _operations(program: Program, begins: IntArray) -> dict[str, NDArray[np.gene
                 f.overflow.value, f.low, f.high, f.unused, f.stepping.value,
             ]
         )  # fmt: skip
-        steps = np.array([_row_bytes(each, begins, "given"), _row_bytes(each, begins, "result")])
-        places.append(each.moves * steps)
+        places.append(each.moves * np.array([BLOCK * each.given.bytes, BLOCK * each.result.bytes]))
         # Each sum's parts are one number more than there are: where the first begins.
         begin_of_part = np.concatenate([[0], np.cumsum(each.parts)])
         first_part = begin_of_part[:-1] + np.arange(len(each.parts)) + part_count
@@ -104,13 +114,6 @@ def _operations(program: Program, begins: IntArray) -> dict[str, NDArray[np.gene
         "terms": np.concatenate([np.empty(0, dtype=_TERM), *terms]),
         "weights": np.concatenate([nothing, *weights]),
     }
-
-
-def _row_bytes(operation: Operation, begins: IntArray, which: str) -> int:
-    from hwgen.emulator.placing import BLOCK
-
-    lane = operation.given if which == "given" else operation.result
-    return BLOCK * lane.bytes
 
 
 def _steps(program: Program) -> dict[str, NDArray[np.generic]]:

@@ -39,11 +39,8 @@ def window_patterns(layer: Conv | MaxPool, rows: IntArray) -> list[Pattern]:
     picks = []
     for length, stride, taps, step in zip(places, layer.strides, size, dilation, strict=True):
         picks.append(np.arange(length)[:, None] * stride + np.arange(taps) * step)
-    if len(places) == 1:
-        windows = padded[picks[0]]
-    else:
-        windows = padded[picks[0][:, None, :, None], picks[1][None, :, None, :]]
-    windows = windows.reshape(prod(places), prod(size), channels)
+    grid = picks[0] if len(places) == 1 else (picks[0][:, None, :, None], picks[1][None, :, None, :])
+    windows = padded[grid].reshape(prod(places), prod(size), channels)
     # Channels that stand behind each other need to be compared once.
     beside = bool((windows == np.where(windows[..., :1] < 0, NO_ROW, windows[..., :1] + np.arange(channels))).all())
     compared = windows[..., 0] if beside else windows.reshape(len(windows), -1)

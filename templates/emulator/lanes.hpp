@@ -64,10 +64,19 @@ INLINE Vector<T> smaller(Vector<T> one, Vector<T> two) {
     return one < two ? one : two;
 }
 
+// A shift to the right, rounded by the rest above the floor.
+template <class T>
+INLINE Vector<T> by_rest(Vector<T> code, T shift, T mask, T add, T negative, T odd) {
+    typedef typename Unsigned<T>::type Whole;
+    const Vector<T> floor = code >> shift;
+    const Vector<T> below_zero = code >> (T)(8 * sizeof(T) - 1);
+    const Vector<T> rest = (code & mask) + add + (below_zero & negative) + (floor & odd);
+    return floor + (Vector<T>)((Vector<Whole>)rest >> (Whole)shift);
+}
+
 // What a layer that quantizes does to codes: shift, round, resolve overflow.
 template <class T, int COUNT>
 INLINE void quantize(Vector<T> *codes, const Finish &f) {
-    typedef typename Unsigned<T>::type Whole;
     const T shift = (T)f.shift, add = (T)f.add, low = (T)f.low, high = (T)f.high;
     if (f.positive)
         for (int k = 0; k < COUNT; ++k) codes[k] = larger<T>(codes[k], Vector<T>{});
@@ -84,13 +93,8 @@ INLINE void quantize(Vector<T> *codes, const Finish &f) {
             for (int k = 0; k < COUNT; ++k) codes[k] = (codes[k] + add + ((codes[k] >> shift) & (T)1)) >> shift;
             break;
         default:  // by the rest above the floor: no intermediate is wider than the code
-            for (int k = 0; k < COUNT; ++k) {
-                const Vector<T> floor = codes[k] >> shift;
-                const Vector<T> below_zero = codes[k] >> (T)(8 * sizeof(T) - 1);
-                const Vector<T> rest =
-                    (codes[k] & (T)f.mask) + add + (below_zero & (T)f.negative) + (floor & (T)f.odd);
-                codes[k] = floor + (Vector<T>)((Vector<Whole>)rest >> (Whole)f.shift);
-            }
+            for (int k = 0; k < COUNT; ++k)
+                codes[k] = by_rest<T>(codes[k], shift, (T)f.mask, add, (T)f.negative, (T)f.odd);
     }
     switch (f.overflow) {
         case OVERFLOW_NONE:
