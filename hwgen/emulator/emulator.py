@@ -51,12 +51,12 @@ class Emulator:
             InputError: wrong shapes, different numbers of samples, or codes outside an input's type.
         """
         samples = self._samples(inputs)
-        flat = [np.ascontiguousarray(array).reshape(samples, -1) for array in inputs]
+        given = [np.ascontiguousarray(array) for array in inputs]
         outputs = [
             np.empty((samples, *self.network.value(name).shape), dtype=np.int64) for name in self.network.outputs
         ]
         if samples:
-            outside = self.kernel.run(self.tables, flat, outputs)
+            outside = self.kernel.run(self.tables, given, outputs)
             if outside:
                 value, codes = self.network.inputs[outside - 1].value, inputs[outside - 1]
                 raise InputError(

@@ -52,8 +52,8 @@ class Kernel:
         """Fill the outputs.
 
         Args:
-            inputs: (samples, codes) each, C order, of 8 to 64 bits.
-            outputs: (samples, codes) each, C order.
+            inputs: (samples, ...) each, C order, of 8 to 64 bits.
+            outputs: (samples, ...) each, C order.
         Returns:
             0, or the number, from 1, of the first input that has a code out of its range.
         Raises:

@@ -174,7 +174,7 @@ def files_of_tests() -> list[Path]:
     return sorted((ROOT / "tests").rglob("test_*.py"))
 
 
-FOLDERS = ("fixed", "ir", "circuit", "frontend", "reference", "emit", "verify", "hls4ml_backend", "api.py")
+FOLDERS = ("fixed", "ir", "circuit", "frontend", "reference", "emulator", "emit", "verify", "hls4ml_backend", "api.py")
 
 
 def untested() -> list[Sentence]:
