@@ -1,17 +1,17 @@
 // Sums whose terms are written out, weights as constants. Included once a unit, behind lanes.hpp.
 //
-// A sum is computed for four vectors of samples at a time: a constant is loaded once for all four. Plain variables and
+// A sum is computed for two vectors of samples at a time: with more, the code of a network outgrows the first cache. Plain variables and
 // no loops over them, because a compiler is five times faster with those.
 
 #define NOINLINE __attribute__((noinline))
 
 // The sum of one row: `from` and `to` are its place, Given is read, Part is added, `finish` gives what is stored.
 #define HWGEN_SUM(Given, Part, bias)                                                \
-    for (int first = 0; first < BLOCK; first += 4 * Lanes<Part>::count) {           \
+    for (int first = 0; first < BLOCK; first += 2 * Lanes<Part>::count) {           \
         typedef Widen<Given, Part> Codes;                                           \
         typedef Part Sum;                                                           \
         const Given *here = reinterpret_cast<const Given *>(from) + first;          \
-        Vector<Part> s0 = all<Part>((Part)bias), s1 = s0, s2 = s0, s3 = s0;
+        Vector<Part> s0 = all<Part>((Part)bias), s1 = s0;
 
 #define HWGEN_CODES(at, k) Codes::load(here + (at) + (k) * Lanes<Sum>::count)
 
@@ -20,29 +20,21 @@
         const Sum w = (Sum)weight;              \
         s0 += HWGEN_CODES(at, 0) * w;           \
         s1 += HWGEN_CODES(at, 1) * w;           \
-        s2 += HWGEN_CODES(at, 2) * w;           \
-        s3 += HWGEN_CODES(at, 3) * w;           \
     }
 
 #define HWGEN_PLUS(at)              \
     s0 += HWGEN_CODES(at, 0);       \
-    s1 += HWGEN_CODES(at, 1);       \
-    s2 += HWGEN_CODES(at, 2);       \
-    s3 += HWGEN_CODES(at, 3);
+    s1 += HWGEN_CODES(at, 1);
 
 #define HWGEN_MINUS(at)             \
     s0 -= HWGEN_CODES(at, 0);       \
-    s1 -= HWGEN_CODES(at, 1);       \
-    s2 -= HWGEN_CODES(at, 2);       \
-    s3 -= HWGEN_CODES(at, 3);
+    s1 -= HWGEN_CODES(at, 1);
 
 #define HWGEN_END(Result, finish, step)                                         \
         typedef Widen<Result, Sum> Stored;                                      \
         Result *there = reinterpret_cast<Result *>(to) + first;                 \
         Stored::store(there, finish(s0, p, step));                              \
         Stored::store(there + Lanes<Sum>::count, finish(s1, p, step));          \
-        Stored::store(there + 2 * Lanes<Sum>::count, finish(s2, p, step));      \
-        Stored::store(there + 3 * Lanes<Sum>::count, finish(s3, p, step));      \
     }
 
 // Parts of 16 bits are added to a sum of 32.
@@ -51,10 +43,10 @@
     for (int k = 0; k < BLOCK / Lanes<int32_t>::count; ++k) whole[k] = all<int32_t>((int32_t)bias);
 
 #define HWGEN_PART_END                                                          \
-        const Vector<int16_t> part[4] = {s0, s1, s2, s3};                       \
-        int16_t codes[4 * Lanes<int16_t>::count] __attribute__((aligned(64)));  \
+        const Vector<int16_t> part[2] = {s0, s1};                               \
+        int16_t codes[2 * Lanes<int16_t>::count] __attribute__((aligned(64)));  \
         __builtin_memcpy(codes, part, sizeof codes);                            \
-        for (int k = 0; k < 8; ++k)                                             \
+        for (int k = 0; k < 4; ++k)                                             \
             whole[first / Lanes<int32_t>::count + k] +=                         \
                 Widen<int16_t, int32_t>::load(codes + k * Lanes<int32_t>::count); \
     }

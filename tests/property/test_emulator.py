@@ -126,7 +126,7 @@ def every_mode() -> Network:
         layers.append(Dense(f"dense{number}", "x", total, weight, np.array([5, -9])))
         output = Value(f"y{number}", (2,), FixedType(number % 3 > 0, 6, -3 if number % 5 else 2))
         layers.append(Requantize(f"quantize{number}", total.name, output, rounding, overflow))
-    both = Value("both", (2,), FixedType(True, 9, 2))
+    both = Value("both", (2,), FixedType(True, 12, 2))
     layers.append(Merge("merge", ("y0", "y1"), both, MergeOperation.MAXIMUM))
     layers.append(ArgMax("argmax", "sum5", Value("best", (1,), FixedType(False, 1, 0))))
     parts = parts_of_16_bits()
