@@ -2,6 +2,7 @@
 
 from hwgen.api import (
     BuildResult,
+    CheckReport,
     EmulatedModel,
     Inspection,
     Model,
@@ -9,7 +10,9 @@ from hwgen.api import (
     TrainResult,
     VerifyReport,
     build,
+    check,
     emulate,
+    golden,
     inspect,
     load,
     train,
@@ -20,6 +23,7 @@ from hwgen.hls4ml_backend import hls4ml_config_from_keras, hls4ml_from_keras
 
 __all__ = [
     "BuildResult",
+    "CheckReport",
     "EmulatedModel",
     "HwgenError",
     "Inspection",
@@ -28,7 +32,9 @@ __all__ = [
     "TrainResult",
     "VerifyReport",
     "build",
+    "check",
     "emulate",
+    "golden",
     "hls4ml_config_from_keras",
     "hls4ml_from_keras",
     "inspect",

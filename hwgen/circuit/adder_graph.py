@@ -121,11 +121,9 @@ class AdderGraph:
         Raises:
             CircuitError: it is not so; the message names the output or the node.
         """
+        self._check_order()
         forms = self.linear_forms()
-        for number, (adder, (form, constant)) in enumerate(zip(self.adders, forms[self.inputs :], strict=True)):
-            node = self.inputs + number
-            if any(term.node >= node or term.node < 0 or term.shift < 0 for term in adder.terms):
-                raise CircuitError(f"adder node {node} reads a later node, or shifts right: {adder}.")
+        for node, (form, constant) in enumerate(forms[self.inputs :], start=self.inputs):
             low, high = self._interval(form, constant)
             if max(abs(low), abs(high)).bit_length() > MAX_BITS:
                 raise CircuitError(f"adder node {node} reaches {low} to {high}, more than {MAX_BITS} bits.")
@@ -139,6 +137,16 @@ class AdderGraph:
                 raise CircuitError(
                     f"output {j} computes {_form_text(form, constant)}; {_form_text(expected, bias[j])} was asked for."
                 )
+
+    def _check_order(self) -> None:
+        """Nodes are numbered in an order in which they can be computed, and shifts are to the left."""
+        for node, adder in enumerate(self.adders, start=self.inputs):
+            if any(not 0 <= term.node < node or term.shift < 0 for term in adder.terms):
+                raise CircuitError(f"adder node {node} should read earlier nodes, shifted left; it is {adder}.")
+        nodes = self.inputs + len(self.adders)
+        for j, output in enumerate(self.outputs):
+            if output.node is not None and (not 0 <= output.node < nodes or output.shift < 0):
+                raise CircuitError(f"output {j} should be one of {nodes} nodes, shifted left; it is {output}.")
 
 
 @dataclass(frozen=True, slots=True)

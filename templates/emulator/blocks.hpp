@@ -1,11 +1,26 @@
 // Cuts samples into blocks, turns them into rows and rows into codes. Included once a target, behind `compute`.
 
-enum { CODES_AT_ONCE = 8, COLUMNS = 64 };
+enum { CODES_AT_ONCE = 8, COLUMNS = 64 };  // of codes that are written together, and read together
+
+// What is outside of a port's range, as bits beyond its width; in the integers that the codes come in.
+template <class Code>
+INLINE uint64_t beyond(const Port &port, const Code *codes, int64_t count) {
+    if (sizeof(Code) == 8) {
+        uint64_t outside = 0;
+        for (int64_t k = 0; k < count; ++k) outside |= (uint64_t)codes[k] - (uint64_t)port.low;
+        return outside;
+    }
+    Code lowest = codes[0], highest = codes[0];
+    for (int64_t k = 0; k < count; ++k) {
+        lowest = codes[k] < lowest ? codes[k] : lowest;
+        highest = codes[k] > highest ? codes[k] : highest;
+    }
+    return ((uint64_t)lowest - (uint64_t)port.low) | ((uint64_t)highest - (uint64_t)port.low);
+}
 
 template <class Code, class Row>
 INLINE uint64_t read_codes(const Port &port, const int64_t *rows, char *arena, const Code *codes, int64_t samples) {
-    uint64_t outside = 0;  // has a bit beyond the type where a code is out of range
-    for (int64_t k = 0; k < samples * port.codes; ++k) outside |= (uint64_t)codes[k] - (uint64_t)port.low;
+    const uint64_t outside = beyond<Code>(port, codes, samples * port.codes);
     for (int64_t code = 0; code < port.codes; ++code) {
         Row *row = reinterpret_cast<Row *>(arena + rows[code]);
         for (int64_t sample = 0; sample < samples; ++sample) row[sample] = (Row)codes[sample * port.codes + code];
@@ -44,25 +59,34 @@ INLINE void turn(Eight *lines) {
 // The same for rows of 16 bits, which most inputs have: some columns are narrowed together and turned in squares.
 template <class Code>
 INLINE uint64_t read_short(const Port &port, const int64_t *rows, char *arena, const Code *codes, int64_t samples) {
-    uint64_t outside = 0;
-    int16_t narrow[BLOCK][COLUMNS] __attribute__((aligned(64)));
+    int16_t narrow[BLOCK * COLUMNS] __attribute__((aligned(64)));
+    const uint64_t outside = beyond<Code>(port, codes, samples * port.codes);
     for (int64_t first = 0; first < port.codes; first += COLUMNS) {
         const int64_t count = port.codes - first < COLUMNS ? port.codes - first : COLUMNS;
-        for (int64_t sample = 0; sample < samples; ++sample) {
-            const Code *line = codes + sample * port.codes + first;
-            for (int64_t k = 0; k < count; ++k) outside |= (uint64_t)line[k] - (uint64_t)port.low;
-            for (int64_t k = 0; k < count; ++k) narrow[sample][k] = (int16_t)line[k];
+        const int16_t *lines = narrow;
+        int64_t length = (count + 7) / 8 * 8;
+        if (sizeof(Code) == 2 && samples == BLOCK && count % 8 == 0) {  // nothing to narrow, and nothing is read behind
+            lines = reinterpret_cast<const int16_t *>(codes) + first;
+            length = port.codes;
+        } else {
+            // One long loop where lines stand behind each other.
+            const int64_t times = count == port.codes && length == count ? 1 : samples;
+            const int64_t codes_a_time = count * (samples / times);
+            for (int64_t time = 0; time < times; ++time) {
+                const Code *line = codes + time * port.codes + first;
+                for (int64_t k = 0; k < codes_a_time; ++k) narrow[time * length + k] = (int16_t)line[k];
+            }
+            for (int64_t k = samples * length; k < BLOCK * length; ++k) narrow[k] = 0;
         }
-        for (int64_t sample = samples; sample < BLOCK; ++sample)
-            for (int64_t k = 0; k < count; ++k) narrow[sample][k] = 0;
         for (int64_t column = 0; column < count; column += 8) {
             const int64_t wide = count - column < 8 ? count - column : 8;
             for (int sample = 0; sample < BLOCK; sample += 8) {
-                Eight lines[8];
-                for (int k = 0; k < 8; ++k) __builtin_memcpy(&lines[k], &narrow[sample + k][column], sizeof lines[k]);
-                turn(lines);
+                Eight square[8];
+                for (int k = 0; k < 8; ++k)
+                    __builtin_memcpy(&square[k], lines + (sample + k) * length + column, sizeof square[k]);
+                turn(square);
                 for (int64_t k = 0; k < wide; ++k)
-                    *reinterpret_cast<Eight *>(arena + rows[first + column + k] + 2 * sample) = lines[k];
+                    *reinterpret_cast<Eight *>(arena + rows[first + column + k] + 2 * sample) = square[k];
             }
         }
     }
