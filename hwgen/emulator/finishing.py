@@ -149,7 +149,7 @@ class Finishing:
 
     def lane(self, low: int, high: int) -> Lane:
         """The narrowest lane in which codes of a hull can be finished."""
-        deep = self.shift if self.overflow is not None else 0
+        deep = abs(self.shift)
         least = next(lane for lane in Lane if lane.bits > deep and lane is not Lane.INT8)
         return Lane.holding(low, high, least)
 
@@ -174,8 +174,9 @@ class Finishing:
                 form = OverflowForm.SIGNED if self.signed else OverflowForm.UNSIGNED
             case _:
                 assert_never(self.overflow)
+        # Sums in a narrow lane are those that need no limits; others of the layer may.
         clamped = (max(self.limits[0], lane.low), min(self.limits[1], lane.high))
-        return replace(finish, overflow=form, low=clamped[0], high=clamped[1], unused=lane.bits - self.width)
+        return replace(finish, overflow=form, low=clamped[0], high=clamped[1], unused=max(lane.bits - self.width, 0))
 
     def _right(self, finish: Finish, lane: Lane) -> Finish:
         half = 1 << (self.shift - 1)

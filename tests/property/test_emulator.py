@@ -171,6 +171,16 @@ def test_sums_are_added_in_the_narrowest_lanes_that_hold_them() -> None:
     assert_equal(interpreting(parts_of_16_bits()), random_inputs(Random(4), parts_of_16_bits(), 500))
 
 
+@pytest.mark.parametrize(("fraction", "overflow"), [(0, Overflow.WRAP), (0, Overflow.SAT), (20, Overflow.SAT)])
+def test_a_sum_in_a_narrow_lane_beside_one_that_overflows_a_wider_type(fraction: int, overflow: Overflow) -> None:
+    x = Value("x", (1,), FixedType(True, 4, 0))
+    weight = SparseTensor.from_dense(np.array([[0, 1, -(2**33)]]), FixedType(True, 35, 0))
+    dense = Dense("dense", "x", Value("sum", (3,), FixedType(True, 40, 0)), weight, np.array([1, 2, 3]))
+    rounded = Requantize("round", "sum", Value("y", (3,), FixedType(True, 24, fraction)), Rounding.TRN, overflow)
+    network = check_network(Network("net", (Input(x, None),), (dense, rounded), ("y",)))
+    assert_equal(interpreting(network), (np.arange(-8, 8).reshape(-1, 1),))
+
+
 def test_a_merge_of_many_whose_results_are_wider_than_what_it_reads() -> None:
     x = Value("x", (2,), FixedType(True, 14, 0))
     fine = Value("fine", (2,), FixedType(True, 14, 9))
