@@ -10,10 +10,11 @@ from random import Random
 
 import numpy as np
 import pytest
+from oracle.given_heads import beside, networks_of_given_heads
 from oracle.networks import random_inputs, random_network
 
 from hwgen import api
-from hwgen.circuit import TARGETS, Circuit, ClockPlan, lower
+from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, lower
 from hwgen.emit import rtl_project
 from hwgen.errors import CircuitError, InputError, ToolMissingError
 from hwgen.fixed import FixedType, Overflow, Rounding
@@ -113,6 +114,14 @@ def test_the_jet_model_is_equal_in_every_pipelining(engine: RtlEngine, shared: P
     assert built.circuit is not None
     assert report.simulated_latency == (built.circuit.latency_cycles,)
     assert (built.circuit.latency_cycles == 0) == (plan == "combinational")
+
+
+def test_heads_and_results_of_given_types_are_equal(engine: RtlEngine, tmp_path: Path) -> None:
+    network = beside(networks_of_given_heads(tmp_path))
+    circuit = lower(network, TARGETS["amd"], ClockPlan(3), Interface.PARALLEL)
+    report = verified(engine, verilog(network, circuit), samples=500)
+    assert report.equal, report.summary()
+    assert report.codes == report.samples * sum(network.value(name).size for name in network.outputs)
 
 
 # ---- one thing wrong
