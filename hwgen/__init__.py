@@ -3,6 +3,7 @@
 from hwgen.api import (
     BuildResult,
     CheckReport,
+    EmulatedModel,
     Inspection,
     Model,
     Strategy,
@@ -10,6 +11,7 @@ from hwgen.api import (
     VerifyReport,
     build,
     check,
+    emulate,
     golden,
     inspect,
     load,
@@ -22,6 +24,7 @@ from hwgen.hls4ml_backend import hls4ml_config_from_keras, hls4ml_from_keras
 __all__ = [
     "BuildResult",
     "CheckReport",
+    "EmulatedModel",
     "HwgenError",
     "Inspection",
     "Model",
@@ -30,6 +33,7 @@ __all__ = [
     "VerifyReport",
     "build",
     "check",
+    "emulate",
     "golden",
     "hls4ml_config_from_keras",
     "hls4ml_from_keras",

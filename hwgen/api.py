@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
-from functools import wraps
+from functools import lru_cache, wraps
 from hashlib import sha256
 from inspect import signature
 from numbers import Integral, Real
@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from hwgen import frontend, reference, training
 from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, Target, default_interface, lower
 from hwgen.emit import FileSet, Strategy, Vectors, check_target, default_hls_interface, hls_project, rtl_project
+from hwgen.emulator import Emulator, EmulatorEngine, emulator
 from hwgen.errors import InputError, ProjectError
 from hwgen.fixed import IntArray
 from hwgen.frontend import Inspection
@@ -54,6 +55,13 @@ GOLDEN_SUFFIX = ".golden"  # of the folder beside a project
 _T = TypeVar("_T")
 
 
+class PredictionEngine(Enum):
+    """What computes the codes of a model."""
+
+    REFERENCE = "reference"  # NumPy
+    EMULATOR = "emulator"  # a kernel compiled once for all models
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A network that runs: what ``hwgen.load`` returns.
@@ -66,22 +74,34 @@ class Model:
     network: Network
     source_sha256: str | None = None
 
-    def codes(self, data: ArrayLike | Sequence[ArrayLike]) -> IntArray | tuple[IntArray, ...]:
+    def codes(
+        self, data: ArrayLike | Sequence[ArrayLike], engine: str | PredictionEngine = PredictionEngine.REFERENCE
+    ) -> IntArray | tuple[IntArray, ...]:
         """Output codes for real data: exactly the integers that the hardware gives.
 
         Args:
             data: (samples, *shape); a sequence of such arrays for several inputs.
+            engine: ``"reference"``, or ``"emulator"`` for large data: the same codes from a compiled kernel.
         Returns:
             (samples, *shape) int64, or a tuple of them for several outputs.
         Raises:
             InputError: wrong shape, or data off the input's grid.
+            ToolMissingError: of the emulator: no C++ compiler.
         """
-        return _one_or_all(reference.simulate(self.network, reference.encode(self.network, data)))
+        return _one_or_all(self._run(data, engine))
 
-    def predict(self, data: ArrayLike | Sequence[ArrayLike]) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]:
+    def predict(
+        self, data: ArrayLike | Sequence[ArrayLike], engine: str | PredictionEngine = PredictionEngine.REFERENCE
+    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]:
         """Output values for real data: ``codes`` times the output's step, in float64; arguments as in ``codes``."""
-        codes = reference.simulate(self.network, reference.encode(self.network, data))
-        return _one_or_all(reference.decode(self.network, codes))
+        return _one_or_all(reference.decode(self.network, self._run(data, engine)))
+
+    def _run(self, data: ArrayLike | Sequence[ArrayLike], engine: str | PredictionEngine) -> tuple[IntArray, ...]:
+        chosen = _choice(PredictionEngine, engine, "engine")
+        codes = reference.encode(self.network, data)
+        if chosen is PredictionEngine.EMULATOR:
+            return _interpreting(self.network).codes(codes)
+        return reference.simulate(self.network, codes)
 
     def trace(self, data: ArrayLike | Sequence[ArrayLike]) -> Mapping[str, IntArray]:
         """Codes of every value of the network by name, inputs included; arguments as in ``codes``."""
@@ -89,6 +109,11 @@ class Model:
 
     def __str__(self) -> str:
         return network_text(self.network)
+
+
+@lru_cache(maxsize=4)
+def _interpreting(network: Network) -> Emulator:
+    return emulator(network, EmulatorEngine.INTERPRETER)
 
 
 def _one_or_all(results: tuple[_T, ...]) -> _T | tuple[_T, ...]:
@@ -117,6 +142,7 @@ _ARGUMENTS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "head": ((str,), "text"),
     "waveform": _PATH_OR_NONE,
     "model": ((Model,), "what hwgen.load returns"),
+    "network": ((Model, Network), "what hwgen.load returns, or its network"),
     "part": _TEXT_OR_NONE,
     "compiler": _TEXT_OR_NONE,
     "fpga": ((str, Target, NoneType), "a family's name, a Target or None"),
@@ -177,6 +203,61 @@ def load(
     """
     network = frontend.load_network(path, weights, input_type, masks, quantize, head)
     return Model(network, sha256(Path(path).read_bytes()).hexdigest())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmulatedModel:
+    """A network on one core's vectors: what ``hwgen.emulate`` returns.
+
+    Attributes:
+        emulator: takes and gives codes, without the conversion of real data, which takes longer than the network.
+    """
+
+    emulator: Emulator
+
+    @property
+    def engine(self) -> EmulatorEngine:
+        """How it computes: from tables, or as C++ of its own."""
+        return self.emulator.engine
+
+    def codes(self, data: ArrayLike | Sequence[ArrayLike]) -> IntArray | tuple[IntArray, ...]:
+        """Output codes for real data, as ``Model.codes``."""
+        network = self.emulator.network
+        return _one_or_all(self.emulator.codes(reference.encode(network, data)))
+
+    def predict(self, data: ArrayLike | Sequence[ArrayLike]) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]:
+        """Output values for real data, as ``Model.predict``."""
+        network = self.emulator.network
+        return _one_or_all(reference.decode(network, self.emulator.codes(reference.encode(network, data))))
+
+
+@_checked
+def emulate(
+    network: Model | Network,
+    engine: str | EmulatorEngine | None = None,
+    *,
+    compiler: str | None = None,
+    cache: bool = True,
+    progress: Progress | None = None,
+) -> EmulatedModel:
+    """Compile a network for whole data sets, with the reference's codes.
+
+    Args:
+        network: a model, or a network.
+        engine: ``"compiled"`` writes C++ of this network; ``"interpreter"`` runs its tables in a kernel that is
+            compiled once for all networks. None compiles a small network; the result's ``engine`` says which it was.
+        compiler: ``"g++"``, ``"clang++"`` or a path; None chooses one.
+        cache: keep compiled kernels in the user's cache.
+        progress: told what is being compiled.
+    Raises:
+        InputError: an engine that is none of the two.
+        TypeRangeError: a sum may reach 2**62, or a shift to the left may leave 64 bits.
+        ToolMissingError: no C++ compiler.
+        ToolFailedError: the compiler fails.
+    """
+    chosen = None if engine is None else _choice(EmulatorEngine, engine, "engine")
+    given = network.network if isinstance(network, Model) else network
+    return EmulatedModel(emulator(given, chosen, compiler=compiler, cache=cache, progress=progress))
 
 
 @_checked
@@ -533,16 +614,20 @@ __all__ = [
     "BuildTarget",
     "CheckReport",
     "ClockPlan",
+    "EmulatedModel",
+    "EmulatorEngine",
     "Golden",
     "Inspection",
     "Interface",
     "Model",
+    "PredictionEngine",
     "SimulationEngine",
     "Strategy",
     "TrainResult",
     "VerifyReport",
     "build",
     "check",
+    "emulate",
     "golden",
     "inspect",
     "load",

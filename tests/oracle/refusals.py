@@ -198,8 +198,8 @@ def files_of_tests() -> list[Path]:
 
 
 FOLDERS = (
-    *("fixed", "ir", "circuit", "estimate", "frontend", "reference", "emit", "verify", "regression", "hls4ml_backend"),
-    "api.py",
+    *("fixed", "ir", "circuit", "estimate", "frontend", "reference", "emulator", "emit", "verify", "regression"),
+    *("hls4ml_backend", "api.py"),
 )
 
 
