@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hwgen.circuit.adder_graph import AdderGraph, Term
+from hwgen.circuit.adder_graph import Adder, AdderGraph, Node, Term
 from hwgen.circuit.bounds import Bounds
 from hwgen.circuit.names import adder_names
 from hwgen.circuit.operations import Constant, Operation, Range, Sum
+from hwgen.circuit.rows import renumbered
 from hwgen.circuit.solve import adder_graph
 from hwgen.circuit.streams import Stream
 from hwgen.circuit.target import Target
@@ -63,11 +64,10 @@ class Builder:
         weight, bias, given = self._varying(weight, bias, given)
         graph = self._graph(weight, bias, given)
         nodes = list(given)
-        for adder_name, adder in zip(adder_names(graph, name), graph.adders, strict=True):
-            terms = tuple(Term(nodes[t.node], t.shift, t.negative) for t in adder.terms)
-            nodes.append(self.add(Sum(terms, adder.constant), layer, adder_name))
+        for node_name, node in zip(adder_names(graph, name), graph.nodes, strict=True):
+            nodes.append(self.add(_operation(node, nodes), layer, node_name))
         words = []
-        for j, output in enumerate(graph.outputs):
+        for j, output in enumerate(graph.results):
             if output.node is None:
                 words.append(self.add(Constant(output.constant), layer, f"{name}_{j}"))
             elif output.shift:
@@ -95,3 +95,10 @@ class Builder:
         if key not in self._graphs:
             self._graphs[key] = adder_graph(weight, low, high, list(bias), self.target)
         return self._graphs[key]
+
+
+def _operation(node: Node, words: Sequence[int]) -> Operation:
+    """A graph's node over words."""
+    if isinstance(node, Adder):
+        return Sum(tuple(Term(words[t.node], t.shift, t.negative) for t in node.terms), node.constant)
+    return renumbered(node, words)

@@ -1,111 +1,138 @@
-"""Constant matrix-vector products as adder graphs: signed digits, added in width-aware balanced trees."""
+"""Constant matrix-vector products as adder graphs: what columns share, then the sums of each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from hwgen.circuit.adder_graph import Adder, AdderGraph, Output, Term
-from hwgen.circuit.target import Target
-from hwgen.fixed import IntArray
-from hwgen.fixed.digits import signed_digits
+from hwgen.circuit.adder_graph import AdderGraph, Node
+from hwgen.circuit.bit_graph import BitGraph
+from hwgen.circuit.rows import WIDEST_ROW
+from hwgen.circuit.sharing import Sharing, shared_sums
+from hwgen.circuit.target import AMD, Target
+from hwgen.circuit.trees import trees
+from hwgen.errors import CircuitError, InputError
+from hwgen.fixed import FixedType, IntArray
 
 
-@dataclass(frozen=True, slots=True)
-class _Operand:
-    """Something to add: a signed, shifted node, or a constant where ``node`` is None.
-
-    Attributes:
-        low, high: interval of the node, before shift and sign.
-    """
-
-    node: int | None
-    shift: int
-    negative: bool
-    low: int
-    high: int
-    constant: int = 0
-
-    @property
-    def top(self) -> int:
-        """Position of the highest bit that it reaches."""
-        return self.shift + max(abs(self.low), abs(self.high)).bit_length()
-
-
-def adder_graph(
-    weight: IntArray, low: Sequence[int], high: Sequence[int], bias: Sequence[int], target: Target
+def solve(
+    weight: IntArray,
+    inputs: FixedType | Sequence[FixedType],
+    bias: Sequence[int] | None = None,
+    target: Target = AMD,
+    max_depth: int | None = None,
+    effort: str = "normal",
 ) -> AdderGraph:
-    """Build sums for every column of a constant matrix, and prove them.
-
-    Each column is a balanced tree over its non-zero signed digits, operands of similar position first, so that adders
-    stay narrow. Columns do not share adders, except that equal columns are built once.
+    """Build sums for every column of a constant matrix in few LUTs, and prove them.
 
     Args:
         weight: (inputs, outputs) int64.
-        low: lowest code of each input.
-        high: highest code of each input.
+        inputs: the type of every input, or of each; only the codes count.
         bias: one integer an output, in units of the output's step.
+        max_depth: rows of logic, at most, on a path.
+        effort: ``normal``, or ``high`` for about ten times as long.
     Raises:
-        CircuitError: a sum needs more than 62 bits.
+        CircuitError: a sum needs more than 62 bits, or more rows of logic than allowed.
+        InputError: arguments that do not fit together.
     """
-    adders: list[Adder] = []
-    outputs: list[Output] = []
-    known: dict[tuple[bytes, int], Output] = {}
-    for j in range(weight.shape[1]):
-        key = (np.ascontiguousarray(weight[:, j]).tobytes(), int(bias[j]))
-        if key not in known:
-            known[key] = _column(weight[:, j], low, high, int(bias[j]), target, adders)
-        outputs.append(known[key])
-    graph = AdderGraph(tuple(low), tuple(high), tuple(adders), tuple(outputs))
-    graph.prove(weight, list(bias))
-    return graph
+    weight = np.asarray(weight)
+    if weight.ndim != 2 or not np.issubdtype(weight.dtype, np.integer):
+        raise InputError(
+            f"weights are integers in two dimensions (inputs, outputs), got {weight.dtype} of shape {weight.shape}."
+        )
+    types = [inputs] * weight.shape[0] if isinstance(inputs, FixedType) else list(inputs)
+    bias = [0] * weight.shape[1] if bias is None else [int(b) for b in bias]
+    if len(types) != weight.shape[0] or len(bias) != weight.shape[1]:
+        raise InputError(
+            f"weights of shape {weight.shape} go with {weight.shape[0]} input types and {weight.shape[1]} biases, got "
+            f"{len(types)} and {len(bias)}."
+        )
+    if effort not in EFFORTS:
+        raise InputError(f"the effort is one of {', '.join(EFFORTS)}, got {effort!r}.")
+    low, high = [t.min_code for t in types], [t.max_code for t in types]
+    return adder_graph(weight.astype(np.int64), low, high, bias, target, max_depth, effort)
 
 
-def _column(
-    column: IntArray, low: Sequence[int], high: Sequence[int], bias: int, target: Target, adders: list[Adder]
-) -> Output:
-    operands = [
-        _Operand(i, exponent, sign < 0, low[i], high[i])
-        for i in np.flatnonzero(column).tolist()
-        for sign, exponent in signed_digits(int(column[i]))
-    ]
-    if not operands:
-        return Output(None, 0, bias)
-    if bias:
-        operands.append(_Operand(None, 0, False, bias, bias, bias))
-    while len(operands) > 1:
-        operands = _level(operands, len(low), target, adders)
-    root = operands[0]
-    assert root.node is not None
-    if root.negative:
-        adders.append(Adder((Term(root.node, 0, negative=True),)))
-        return Output(len(low) + len(adders) - 1, root.shift)
-    return Output(root.node, root.shift)
+def adder_graph(
+    weight: IntArray,
+    low: Sequence[int],
+    high: Sequence[int],
+    bias: Sequence[int],
+    target: Target,
+    max_depth: int | None = None,
+    effort: str = "normal",
+) -> AdderGraph:
+    """The same from the lowest and highest code of each input."""
+    primitive, shifts = _primitive(weight)
+    spans = np.array([b - a for a, b in zip(low, high, strict=True)], dtype=np.int64)
+    best: AdderGraph | None = None
+    for tries in EFFORTS[effort]:
+        sharing = shared_sums(primitive, spans, target, tries)
+        found = _built(weight, low, high, bias, target, sharing, shifts)
+        if max_depth is not None and found.depth > max_depth:
+            found = _shallow(weight, low, high, bias, target, sharing, shifts, max_depth)
+        if best is None or found.luts < best.luts:
+            best = found
+    assert best is not None
+    return best.prove()
 
 
-def _level(operands: list[_Operand], inputs: int, target: Target, adders: list[Adder]) -> list[_Operand]:
-    """One level of the tree: neighbours by position are added, as many at a time as the target can."""
-    ordered = sorted(operands, key=lambda operand: (operand.top, operand.shift))
-    groups = [ordered[i : i + target.operands] for i in range(0, len(ordered), target.operands)]
-    return [group[0] if len(group) == 1 else _add(group, inputs, adders) for group in groups]
+EFFORTS = {"normal": (6,), "high": (6, 20, 60)}  # pairs of sums that are looked at for each shared one
 
 
-def _add(group: list[_Operand], inputs: int, adders: list[Adder]) -> _Operand:
-    """One adder; common trailing zeros stay outside, and a sum of negative terms only is negated as a whole."""
-    constant = sum(operand.constant for operand in group if operand.node is None)
-    terms = [operand for operand in group if operand.node is not None]
-    shift = min(operand.shift for operand in terms)
-    if constant:
-        shift = min(shift, (constant & -constant).bit_length() - 1)
-    negate = all(operand.negative for operand in terms) and constant <= 0
-    built = Adder(
-        tuple(Term(o.node, o.shift - shift, o.negative != negate) for o in terms if o.node is not None),
-        (-constant if negate else constant) >> shift,
+def _primitive(weight: IntArray) -> tuple[IntArray, list[int]]:
+    """The columns without the power of two that all of their weights have in common, and its exponent."""
+    together = np.bitwise_or.reduce(weight, axis=0) if len(weight) else np.zeros(weight.shape[1], dtype=np.int64)
+    shifts = [(int(bits) & -int(bits)).bit_length() - 1 if bits else 0 for bits in together]
+    return weight >> np.array(shifts, dtype=np.int64), shifts
+
+
+def _built(
+    weight: IntArray,
+    low: Sequence[int],
+    high: Sequence[int],
+    bias: Sequence[int],
+    target: Target,
+    sharing: Sharing,
+    shifts: Sequence[int],
+) -> AdderGraph:
+    nodes: Sequence[Node]
+    if target.carry_save and _widest(weight, low, high, bias) <= WIDEST_ROW:
+        build = BitGraph(low, high, CHANGES)
+        results = build.solve(sharing, bias, shifts)
+        nodes = build.nodes
+    else:
+        nodes, results = trees(low, high, bias, target, sharing, shifts)
+    given = weight.copy()
+    given.flags.writeable = False
+    return AdderGraph(target, tuple(low), tuple(high), tuple(nodes), tuple(results), given, tuple(bias))
+
+
+def _widest(weight: IntArray, low: Sequence[int], high: Sequence[int], bias: Sequence[int]) -> int:
+    """Bits that hold every sum, however its terms are signed."""
+    reach = [max(abs(a), abs(b)) for a, b in zip(low, high, strict=True)]
+    sums = [sum(abs(w) * r for w, r in zip(column, reach, strict=True)) for column in weight.T.tolist()]
+    return max((s + abs(b) for s, b in zip(sums, bias, strict=True)), default=0).bit_length() + 2
+
+
+CHANGES = 24  # of digit forms, tried for each sum
+
+
+def _shallow(
+    weight: IntArray,
+    low: Sequence[int],
+    high: Sequence[int],
+    bias: Sequence[int],
+    target: Target,
+    sharing: Sharing,
+    shifts: Sequence[int],
+    max_depth: int,
+) -> AdderGraph:
+    """With fewer and fewer layers of shared sums."""
+    for levels in reversed(range(sharing.levels)):
+        found = _built(weight, low, high, bias, target, sharing.flattened(levels), shifts)
+        if found.depth <= max_depth:
+            return found
+    raise CircuitError(
+        f"a depth of {max_depth} rows was asked for, and without sharing anything the sums take {found.depth}; allow "
+        "more, or give fewer inputs."
     )
-    adders.append(built)
-    low = high = built.constant
-    for term, operand in zip(built.terms, terms, strict=True):
-        ends = (operand.low << term.shift, operand.high << term.shift)
-        low += min(-ends[1], -ends[0]) if term.negative else ends[0]
-        high += max(-ends[0], -ends[1]) if term.negative else ends[1]
-    return _Operand(inputs + len(adders) - 1, shift, negate, low, high)

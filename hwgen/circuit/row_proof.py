@@ -1,0 +1,110 @@
+"""The proof of a ``Total``: each row keeps the weighted sum of the bits, so the bits left are the sum that it says."""
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+
+from hwgen.circuit.rows import Lane, Parity, Row, Total, lane_bits, saves
+from hwgen.errors import CircuitError
+
+
+def check_row(row: Row, name: str) -> None:
+    """Show that the carry logic has a place for every bit.
+
+    Raises:
+        CircuitError: lanes of other lengths, or two bits for one input.
+    """
+    if any(sum(piece.count for piece in lane) != row.width for lane in row.lanes) or row.carry.count != 1:
+        raise CircuitError(f"{name}: the lanes of a row of {row.width} bits have another width.")
+    fourth = [not bit.absent for bit in lane_bits(row.lanes[3])]
+    if any(saved and taken for saved, taken in zip(saves(row), fourth[1:], strict=False)):
+        raise CircuitError(f"{name}: a carry-save and a bit of the fourth lane meet in one position.")
+
+
+def prove_total(
+    total: Total, operation: Callable[[int], object], widths: Callable[[int], tuple[int, bool]], name: str
+) -> None:
+    """Show that the bits of a total are its sum, modulo two to the power of its width.
+
+    Args:
+        operation: that of a node.
+        widths: bits of a node's word, and whether it is signed.
+    Raises:
+        CircuitError: they are not.
+    """
+    modulus = 1 << total.width
+    weights: dict[int, dict[int, int]] = {}
+    constant = 0
+    waiting: list[int] = []
+
+    def add(lane: Lane, scale: int) -> None:
+        nonlocal constant
+        for position, bit in enumerate(lane_bits(lane)):
+            weight = scale << position
+            if bit.inverted:
+                constant += weight
+                weight = -weight
+            if bit.node is not None:
+                if bit.node not in weights:
+                    weights[bit.node] = {}
+                    if isinstance(operation(bit.node), Row | Parity):
+                        heappush(waiting, -bit.node)
+                found = weights[bit.node]
+                found[bit.low] = found.get(bit.low, 0) + weight
+
+    add(total.lane, 1)
+    while waiting:
+        node = -heappop(waiting)
+        found = weights.pop(node)
+        made = operation(node)
+        assert isinstance(made, Row | Parity)
+        scale = found.get(0, 0) % modulus
+        # A row whose low bits alone matter is used with them alone; the others weigh nothing modulo the total's width.
+        expected = _row_weights(made, scale)
+        if any((found.get(bit, 0) - weight) % modulus for bit, weight in expected.items()) or not (
+            found.keys() <= expected.keys()
+        ):
+            raise CircuitError(f"{name}: the bits of node {node} do not count as the sum that they are.")
+        match made:
+            case Row():
+                if not made.open and (scale << made.width) % modulus:
+                    raise CircuitError(f"{name}: node {node} drops carries that count.")
+                for lane in (*made.lanes, (made.carry,)):
+                    add(lane, scale)
+            case Parity():
+                if 2 * scale % modulus:
+                    raise CircuitError(f"{name}: node {node} is an exclusive or where carries count.")
+                for piece in made.inputs:
+                    add((piece,), scale)
+    claimed = dict(total.terms)
+    for node in sorted(weights.keys() | claimed.keys()):
+        width, signed = widths(node)
+        coefficient = claimed.get(node, 0)
+        found = weights.get(node, {})
+        for bit in range(width):
+            weight = -(coefficient << bit) if signed and bit == width - 1 else coefficient << bit
+            if (found.pop(bit, 0) - weight) % modulus:
+                raise CircuitError(f"{name}: its bits do not add node {node} {coefficient:+d} times.")
+        if found:
+            raise CircuitError(f"{name}: it reads bits that node {node} does not have.")
+    if (constant - total.constant) % modulus:
+        raise CircuitError(f"{name}: its bits add the constant {constant % modulus}, not {total.constant % modulus}.")
+
+
+def _row_weights(made: Row | Parity, scale: int) -> dict[int, int]:
+    match made:
+        case Row():
+            expected = {bit: scale << bit for bit in range(made.width)}
+            if made.open:
+                expected[made.width] = scale << made.width
+                if saves(made)[-1]:  # else that bit is always zero
+                    expected[made.width + 1] = scale << made.width
+            return expected
+        case Parity():
+            return {0: scale}
+
+
+def holds(total: Total, low: int, high: int) -> bool:
+    """Whether the total's width and sign hold an interval."""
+    least = -(1 << (total.width - 1)) if total.signed else 0
+    return least <= low and high < least + (1 << total.width)
+

@@ -1,0 +1,112 @@
+"""What the columns of a constant matrix have in common, as an integer factorization scored in LUTs.
+
+Every column is a sum of sources; a source is an input, or a node: a sum of sources that several sums use, times some
+power of two or a few. The search starts from what two sums have in common, and betters in turn which sums use a
+candidate how many times, and which candidate suits them. Coefficients count by the fewest signed digits that they can
+have, so that no form is preferred before rows are planned.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwgen.circuit.compiled import kernels_for
+from hwgen.circuit.target import Target
+from hwgen.fixed import IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """Sums over sources: inputs, then nodes, each reading earlier ones only.
+
+    Attributes:
+        nodes: (nodes, sources) int64.
+        columns: (outputs, sources) int64.
+    """
+
+    nodes: IntArray
+    columns: IntArray
+
+    @property
+    def levels(self) -> int:
+        """Nodes on the longest path."""
+        return max(self._level_of(), default=0)
+
+    def flattened(self, most: int) -> "Sharing":
+        """The same with at most so many nodes on a path: deeper ones are put into the sums that use them."""
+        level = self._level_of()
+        inputs = self.nodes.shape[1] - len(self.nodes)
+        matrix = np.concatenate([self.nodes, self.columns])
+        for node in reversed(range(len(self.nodes))):
+            if level[node] > most:
+                matrix += np.outer(matrix[:, inputs + node], matrix[node])
+                matrix[:, inputs + node] = 0
+        kept = [node for node in range(len(self.nodes)) if level[node] <= most]
+        columns = [*range(inputs), *(inputs + node for node in kept)]
+        return Sharing(
+            np.ascontiguousarray(matrix[kept][:, columns]),
+            np.ascontiguousarray(matrix[len(self.nodes) :][:, columns]),
+        )
+
+    def _level_of(self) -> list[int]:
+        inputs = self.nodes.shape[1] - len(self.nodes)
+        level: list[int] = []
+        for row in self.nodes:
+            level.append(1 + max((level[node] for node in np.flatnonzero(row[inputs:]).tolist()), default=0))
+        return level
+
+
+CONSTANT = 2.0  # what an output's constant takes, about
+TRIES = 6
+MOST_BITS = 52  # of a coefficient times a multiplier, far from where int64 ends
+
+
+def shared_sums(weight: IntArray, spans: IntArray, target: Target, tries: int = TRIES) -> Sharing:
+    """Nodes that make the columns of a matrix cheaper.
+
+    Args:
+        weight: (inputs, outputs) int64.
+        spans: highest less lowest code of each input.
+    """
+    inputs, outputs = weight.shape
+    digits = int(np.count_nonzero(weight))
+    kernels = kernels_for(digits)
+    room = 4 * outputs + 16
+    matrix = np.zeros((outputs + room, inputs + room), dtype=np.int64)
+    matrix[:outputs, :inputs] = weight.T
+    forms = np.zeros((inputs + room, inputs), dtype=np.int64)
+    forms[:inputs] = np.eye(inputs, dtype=np.int64)
+    bits = np.zeros(inputs + room, dtype=np.int64)
+    bits[:inputs] = [int(span).bit_length() for span in spans]
+    widths = np.zeros(outputs + room, dtype=np.int64)
+    widths[:outputs] = [int(reach).bit_length() for reach in np.abs(weight.T) @ spans]
+    depends = np.zeros((room, room), dtype=np.bool_)
+    size = int(np.abs(weight).max(initial=0)).bit_length()
+    shifts = max(2, min(size + 1, MOST_BITS - size))
+    slope = 0.5 if target.operands >= 3 else 1.0
+    sums = kernels.share(
+        matrix, outputs, inputs, outputs, bits, widths, depends, forms, spans, slope, CONSTANT, shifts, tries
+    )
+    kernels.inline_nodes(matrix, outputs, inputs, sums, bits, widths, slope, CONSTANT)
+    return _ordered(matrix, inputs, outputs, sums)
+
+
+def _ordered(matrix: IntArray, inputs: int, outputs: int, sums: int) -> Sharing:
+    """Only nodes that something uses, each after those that it reads."""
+    order: list[int] = []
+    state: dict[int, bool] = {}
+
+    def visit(row: int) -> None:
+        for x in np.flatnonzero(matrix[row, inputs : inputs + sums - outputs]).tolist():
+            if x not in state:
+                state[x] = True
+                visit(outputs + x)
+                order.append(x)
+
+    for j in range(outputs):
+        visit(j)
+    columns = [*range(inputs), *(inputs + node for node in order)]
+    return Sharing(
+        np.ascontiguousarray(matrix[[outputs + node for node in order]][:, columns]),
+        np.ascontiguousarray(matrix[:outputs][:, columns]),
+    )
