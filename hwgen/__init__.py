@@ -14,6 +14,7 @@ from hwgen.api import (
     verify,
 )
 from hwgen.errors import HwgenError
+from hwgen.hls4ml_backend import hls4ml_config_from_keras, hls4ml_from_keras
 
 __all__ = [
     "BuildResult",
@@ -24,6 +25,8 @@ __all__ = [
     "TrainResult",
     "VerifyReport",
     "build",
+    "hls4ml_config_from_keras",
+    "hls4ml_from_keras",
     "inspect",
     "load",
     "train",

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hwgen import frontend, reference, training
-from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, Target, lower
-from hwgen.emit import FileSet, Strategy, Vectors, hls_project, rtl_project
+from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, Target, default_interface, lower
+from hwgen.emit import FileSet, Strategy, Vectors, default_hls_interface, hls_project, rtl_project
 from hwgen.errors import InputError
 from hwgen.fixed import IntArray
 from hwgen.frontend import Inspection
@@ -95,6 +95,8 @@ _ARGUMENTS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "directory": _PATH,
     "weights": _PATH_OR_NONE,
     "masks": _PATH_OR_NONE,
+    "quantize": ((Mapping, NoneType), "a mapping from layers to types, or None"),
+    "head": ((str,), "text"),
     "waveform": _PATH_OR_NONE,
     "model": ((Model,), "what hwgen.load returns"),
     "part": _TEXT_OR_NONE,
@@ -136,6 +138,8 @@ def load(
     weights: str | Path | None = None,
     input_type: InputType = None,
     masks: str | Path | None = None,
+    quantize: Mapping[str, str] | None = None,
+    head: str = "logits",
 ) -> Model:
     """Load a trained QKeras model, exactly.
 
@@ -144,12 +148,16 @@ def load(
         weights: the ``.h5`` weights of a ``.json`` architecture.
         input_type: what numbers the model takes, such as ``"fixed<8,3>"``; needed unless it starts with a QActivation.
         masks: pruning masks that act after the quantizers; ``masks.npz`` beside the model is found by itself.
+        quantize: by layer, the type that its weights and bias are rounded to where the model leaves them unquantized,
+            such as ``{"output": "fixed<16,6,RND,SAT>"}``; ``"WEIGHTS:RESULT"`` rounds what it computes as well.
+        head: what the outputs are. ``logits`` leaves a final softmax or sigmoid out; ``argmax`` gives the index of the
+            largest value; ``softmax=ufixed<8,0,RND,SAT>`` and ``sigmoid=ufixed<8,0,RND,SAT>`` give probabilities.
     Raises:
         ModelFileError: the file is no readable Keras model.
         UnsupportedError: a layer, quantizer or option that hwgen does not compute exactly; named.
         InputError: no input type, or one that cannot be read.
     """
-    network = frontend.load_network(path, weights, input_type, masks)
+    network = frontend.load_network(path, weights, input_type, masks, quantize, head)
     return Model(network, sha256(Path(path).read_bytes()).hexdigest())
 
 
@@ -159,9 +167,11 @@ def inspect(
     weights: str | Path | None = None,
     input_type: InputType = None,
     masks: str | Path | None = None,
+    quantize: Mapping[str, str] | None = None,
+    head: str = "logits",
 ) -> Inspection:
     """Read a model as far as possible; every refusal is collected. Arguments as in ``load``."""
-    return frontend.inspect_model(path, weights, input_type, masks)
+    return frontend.inspect_model(path, weights, input_type, masks, quantize, head)
 
 
 class BuildTarget(Enum):
@@ -184,6 +194,7 @@ class BuildResult:
         files: number of files.
         target: HLS C++ or Verilog.
         circuit: what became Verilog, with its adders and its latency; None for HLS C++.
+        interface: whether a sample comes at once or a pixel at a time.
     """
 
     directory: Path
@@ -194,6 +205,7 @@ class BuildResult:
     files: int
     target: BuildTarget = BuildTarget.HLS
     circuit: Circuit | None = None
+    interface: Interface = Interface.PARALLEL
 
 
 @_checked
@@ -223,8 +235,8 @@ def build(
         fpga: of Verilog: the family whose adders it is made for: ``"amd"`` (the default), ``"intel"``, ``"lattice"`` or
             ``"generic"``.
         plan: of Verilog: how it is pipelined; None for registers behind every adder.
-        io: of Verilog: ``"parallel"``, a sample a cycle, or ``"stream"``, a pixel a cycle; None for a stream where
-            there is a convolution, else parallel.
+        io: ``"parallel"``, a sample at once, or ``"stream"``, a pixel a cycle; None for a stream where there is a
+            convolution, in C++ one over an image of more than 1,024 codes, else parallel.
         inputs: real data for the project's own testbench, (samples, *shape); chosen by hwgen where None.
         overwrite: whether to replace the files of an hwgen project that is already there; others stay.
     Raises:
@@ -235,17 +247,19 @@ def build(
     kind = _choice(BuildTarget, target, "target")
     network = model.network
     circuit = None
+    interface = None if io is None else _choice(Interface, io, "io")
     if kind is BuildTarget.RTL:
         if strategy is not None:
             raise InputError("a strategy is an option of HLS C++; Verilog is always made of adders.")
         chosen = Strategy.ADDERS
         family = _family(fpga)
         part = part or (DEFAULT_PART if family.name == DEFAULT_FPGA else family.name)
-        interface = None if io is None else _choice(Interface, io, "io")
+        interface = interface or default_interface(network)
         circuit = lower(network, family, plan or ClockPlan(DEFAULT_ADDERS_PER_STAGE), interface)
     else:
-        if fpga is not None or plan is not None or io is not None:
-            raise InputError("the FPGA family, the pipelining and io are options of Verilog: add --target rtl.")
+        if fpga is not None or plan is not None:
+            raise InputError("the FPGA family and the pipelining are options of Verilog: add --target rtl.")
+        interface = interface or default_hls_interface(network)
         chosen = Strategy.MULTIPLIERS if strategy is None else _choice(Strategy, strategy, "strategy")
         part = part or DEFAULT_PART
     codes = project_vectors(network) if inputs is None else reference.encode(network, inputs)
@@ -257,10 +271,18 @@ def build(
     if circuit is not None:
         files = rtl_project(network, circuit, part=part, clock_ns=clock_ns, vectors=vectors, source_sha256=sha)
     else:
-        files = hls_project(network, strategy=chosen, part=part, clock_ns=clock_ns, vectors=vectors, source_sha256=sha)
+        files = hls_project(
+            network,
+            strategy=chosen,
+            part=part,
+            clock_ns=clock_ns,
+            interface=interface,
+            vectors=vectors,
+            source_sha256=sha,
+        )
     files.write(Path(directory), overwrite=overwrite)
     layers = network_complexity(network)
-    return BuildResult(Path(directory), chosen, part, clock_ns, layers, len(files), kind, circuit)
+    return BuildResult(Path(directory), chosen, part, clock_ns, layers, len(files), kind, circuit, interface)
 
 
 _Choice = TypeVar("_Choice", bound=Enum)

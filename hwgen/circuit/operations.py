@@ -1,9 +1,10 @@
 """What a word of a circuit is computed by: one frozen dataclass an operation, exact on integers.
 
-Sums are exact. ``Shift`` and ``Step`` are where a value becomes coarser; ``Clip``, ``Wrap`` and ``ZeroOutside`` are
-where it becomes narrower.
+Sums are exact. ``Shift``, ``Step`` and ``Lookup`` are where a value becomes coarser; ``Clip``, ``Wrap`` and
+``ZeroOutside`` are where it becomes narrower.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
@@ -92,6 +93,19 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Lookup:
+    """``levels[word mod len(levels)]``: a table, whose length is a power of two, by the word's lowest bits."""
+
+    word: int
+    levels: tuple[int, ...]
+
+    @property
+    def bits(self) -> int:
+        """Of the index."""
+        return len(self.levels).bit_length() - 1
+
+
+@dataclass(frozen=True, slots=True)
 class Maximum:
     """The larger of two words."""
 
@@ -162,11 +176,8 @@ class Queued:
 
 
 Pair = Maximum | Minimum | Product | AtLeast
-Operation = (
-    Read | Constant | Sum | Shift | Sign | Clip | ZeroOutside | Wrap | Step | Pair | Select | Tap | Gather | Queued
-)
-
 Starting = Tap | Gather | Queued  # words that start a stream: they read words of another
+Operation = Read | Constant | Sum | Shift | Sign | Clip | ZeroOutside | Wrap | Step | Lookup | Pair | Select | Starting
 
 Range = tuple[int, int]
 
@@ -182,7 +193,7 @@ def sources(operation: Operation) -> tuple[int, ...]:
             return (operation.first, operation.second)
         case Select():
             return (operation.condition, operation.first, operation.second)
-        case Shift() | Sign() | Clip() | ZeroOutside() | Wrap() | Step() | Tap() | Gather() | Queued():
+        case Shift() | Sign() | Clip() | ZeroOutside() | Wrap() | Step() | Lookup() | Tap() | Gather() | Queued():
             return (operation.word,)
         case _:
             assert_never(operation)
@@ -232,6 +243,9 @@ def evaluate(
                 np.array(operation.thresholds, dtype=np.int64), words[operation.word], side="right"
             )
             return np.array(operation.levels, dtype=np.int64)[passed]
+        case Lookup():
+            index = words[operation.word] & (len(operation.levels) - 1)
+            return np.asarray(np.array(operation.levels, dtype=np.int64)[index])
         case Maximum():
             return np.maximum(words[operation.first], words[operation.second])
         case Minimum():
@@ -295,11 +309,15 @@ def interval(operation: Operation, ranges: list[Range], inputs: tuple[Range, ...
             low, high = ranges[operation.word]
             return (low, high) if kind.holds(low, high) else (kind.min_code, kind.max_code)
         case Step():
-            ends = [
-                operation.levels[sum(threshold <= end for threshold in operation.thresholds)]
-                for end in ranges[operation.word]
-            ]
-            return min(ends), max(ends)
+            first, last = (bisect_right(operation.thresholds, end) for end in ranges[operation.word])
+            reached = operation.levels[first : last + 1]
+            return min(reached), max(reached)
+        case Lookup():
+            low, high = ranges[operation.word]
+            size = len(operation.levels)
+            # More codes than entries meet all of them.
+            met = [operation.levels[code % size] for code in range(low, min(high, low + size - 1) + 1)]
+            return min(met), max(met)
         case Maximum():
             (low1, high1), (low2, high2) = ranges[operation.first], ranges[operation.second]
             return max(low1, low2), max(high1, high2)

@@ -6,10 +6,11 @@ import numpy as np
 
 from hwgen.circuit.adder_graph import Term
 from hwgen.circuit.builder import Builder
-from hwgen.circuit.operations import Clip, Shift, Sign, Step, Sum, Wrap, ZeroOutside
+from hwgen.circuit.operations import Clip, Lookup, Shift, Sign, Step, Sum, Wrap, ZeroOutside
 from hwgen.circuit.solve import adder_graph
 from hwgen.fixed import FixedType, Overflow, Quantizer, Rounding, requantize
-from hwgen.fixed.step import multiply_add_shift
+from hwgen.fixed.step import MultiplyAddShift
+from hwgen.fixed.step_form import Comparators, StepForm, Table, cheapest_form
 from hwgen.ir import Requantize, StepFunction
 
 MOST_SHIFT = 60  # bits that a constant for rounding may have
@@ -87,17 +88,29 @@ def _far_round(build: Builder, layer: Requantize, shift: int, word: int, name: s
     return build.add(Step(word, tuple(thresholds), tuple(levels)), layer.name, name)
 
 
-def step_word(build: Builder, layer: StepFunction, channel: int, word: int, name: str) -> int:
-    """Multiply, add, shift where that is exact; otherwise comparators."""
+def step_form(layer: StepFunction, channel: int, low: int, high: int) -> StepForm:
+    """How a channel is computed where its codes go from ``low`` to ``high``."""
     row = min(channel, layer.thresholds.shape[0] - 1)
+    return cheapest_form(layer.thresholds[row].tolist(), layer.levels[row].tolist(), low, high)
+
+
+def step_word(build: Builder, layer: StepFunction, channel: int, word: int, name: str) -> int:
+    """The cheapest form of a step function, as words."""
     low, high = build.ranges[word]
-    at, levels = layer.thresholds[row].tolist(), layer.levels[row].tolist()
-    first = sum(t <= low for t in at)
-    reached = [t for t in at if low < t <= high]
-    kept = levels[first : first + len(reached) + 1]
-    form = multiply_add_shift(reached, kept, low, high)
-    if form is None or len(reached) < 4:
-        return build.add(Step(word, tuple(reached), tuple(kept)), layer.name, name)
+    form = step_form(layer, channel, low, high)
+    match form:
+        case Comparators():
+            return build.add(Step(word, form.thresholds, form.levels), layer.name, name)
+        case Table():
+            return build.add(Lookup(word, form.levels), layer.name, name)
+        case MultiplyAddShift():
+            return _scaled_word(build, layer, form, word, name)
+        case _:
+            assert_never(form)
+
+
+def _scaled_word(build: Builder, layer: StepFunction, form: MultiplyAddShift, word: int, name: str) -> int:
+    low, high = build.ranges[word]
     graph = adder_graph(np.array([[form.multiplier]]), [low], [high], [form.addend], build.target)
     nodes = [word]
     for number, adder in enumerate(graph.adders):

@@ -8,6 +8,7 @@ from hwgen.circuit.operations import (
     Clip,
     Constant,
     Gather,
+    Lookup,
     Maximum,
     Minimum,
     Operation,
@@ -103,7 +104,9 @@ def _by_depth(operations: Sequence[Operation], depth: int | None) -> list[int]:
 def rows(operation: Operation) -> int:
     """Rows of logic that an operation takes; wires take none."""
     match operation:
-        case Sum() | Clip() | ZeroOutside() | Step() | Maximum() | Minimum() | AtLeast() | Select() | Product():
+        case Sum() | Clip() | ZeroOutside() | Step() | Lookup():
+            return 1
+        case Maximum() | Minimum() | AtLeast() | Select() | Product():
             return 1
         case Shift():
             return int(operation.ties_to_even)

@@ -7,7 +7,7 @@ import typer
 
 from hwgen import api
 from hwgen.cli.arrays import read_array
-from hwgen.cli.options import InputTypeText, MasksFile, ModelFile, WeightsFile
+from hwgen.cli.options import HeadText, InputTypeText, MasksFile, ModelFile, QuantizeTexts, WeightsFile, by_layer
 from hwgen.cli.tables import console, percent, table
 from hwgen.errors import InputError
 
@@ -35,8 +35,8 @@ def build_command(
     io: Annotated[
         str | None,
         typer.Option(
-            show_default="stream where there is a convolution",
-            help="Of rtl. parallel: a sample a cycle, all of it unrolled. stream: a pixel a cycle.",
+            show_default="stream where there is a convolution, in hls one over more than 1,024 codes",
+            help="parallel: a sample at once, every code a register. stream: a pixel a cycle.",
         ),
     ] = None,
     adders_per_stage: Annotated[
@@ -50,6 +50,8 @@ def build_command(
     input_type: InputTypeText = None,
     weights: WeightsFile = None,
     masks: MasksFile = None,
+    quantize: QuantizeTexts = None,
+    head: HeadText = "logits",
     part: Annotated[
         str | None, typer.Option(show_default=api.DEFAULT_PART, help="FPGA part, as the vendor's tools name it.")
     ] = None,
@@ -62,7 +64,7 @@ def build_command(
     ] = False,
 ) -> None:
     """Build the project and print what is in it."""
-    loaded = api.load(model, weights, input_type, masks)
+    loaded = api.load(model, weights, input_type, masks, by_layer(quantize), head)
     data = None if inputs is None else read_array(inputs)
     result = api.build(
         loaded,
@@ -113,7 +115,11 @@ def _plan(adders_per_stage: int | None, latency_cycles: int | None, combinationa
 
 def _print_layers(result: api.BuildResult) -> None:
     adders = result.strategy is not api.Strategy.MULTIPLIERS
-    what = "Verilog" if result.target is api.BuildTarget.RTL else f"HLS C++ with {result.strategy.value}"
+    what = (
+        "Verilog"
+        if result.target is api.BuildTarget.RTL
+        else f"HLS C++ with {result.strategy.value}, {result.interface.value}"
+    )
     title = f"{result.directory}: {what}, {result.part}, {result.clock_ns:g} ns (counted in the network)"
     columns = ("weights", "left", "zero", "bits", "products", "adders", "uses")
     rows = table(title, {"layer": "left"} | dict.fromkeys(columns, "right"))

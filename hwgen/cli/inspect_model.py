@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from hwgen import api
-from hwgen.cli.options import InputTypeText, MasksFile, ModelFile, WeightsFile
+from hwgen.cli.options import HeadText, InputTypeText, MasksFile, ModelFile, QuantizeTexts, WeightsFile, by_layer
 from hwgen.cli.tables import console, percent, shape_text, table
 from hwgen.ir import Conv, Dense, Network, Requantize, StepFunction
 
@@ -16,9 +16,11 @@ def inspect_command(
     input_type: InputTypeText = None,
     weights: WeightsFile = None,
     masks: MasksFile = None,
+    quantize: QuantizeTexts = None,
+    head: HeadText = "logits",
 ) -> None:
     """Print what hwgen makes of a model; exit 2 if it refuses it."""
-    found = api.inspect(model, weights, input_type, masks)
+    found = api.inspect(model, weights, input_type, masks, by_layer(quantize), head)
     refused = [layer for layer in found.layers if layer.refusal is not None]
     if found.network is None:
         rows = table(str(model), {"layer": "left", "class": "left", "": "left"})
@@ -37,7 +39,10 @@ def inspect_command(
         raise typer.Exit(2)
     _print_network(model, found.network)
     given = {"--input-type": input_type, "--weights": weights, "--masks": masks}
-    options = "".join(f" {name} {shlex.quote(str(value))}" for name, value in given.items() if value is not None)
+    pairs = [(name, str(value)) for name, value in given.items() if value is not None]
+    pairs += [("--quantize", text) for text in quantize or []]
+    pairs += [("--head", head)] if head != "logits" else []
+    options = "".join(f" {name} {shlex.quote(value)}" for name, value in pairs)
     console.print(f"next: hwgen build {model}{options} -o DIR", markup=False)
 
 

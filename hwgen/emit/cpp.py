@@ -29,6 +29,6 @@ def literal(number: int) -> str:
     return f"{number}LL" if number.bit_length() > 31 else str(number)
 
 
-def typed_literal(number: int) -> str:
+def weight_literal(number: int) -> str:
     """A constant in the narrowest type that holds it: a plain ``int`` would make the product 32 bits wider."""
-    return f"{integer_type(min(number, 0), max(number, 0))}({literal(number)})"
+    return f"weight<{integer_type(min(number, 0), max(number, 0))}>({literal(number)})"

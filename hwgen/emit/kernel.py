@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hwgen.emit.cpp import integer_type, literal, typed_literal
+from hwgen.emit.cpp import integer_type, literal, weight_literal
 from hwgen.emit.names import Names
 from hwgen.emit.strategy import Strategy
 from hwgen.emit.sums import Sum, Term
 from hwgen.fixed.digits import signed_digits
 
 LINES_A_FUNCTION = 256  # compilers slow down on longer straight-line functions
-LINES_A_FILE = 3000  # about five seconds of g++; larger layers go to files that compile in parallel
+LINES_A_FILE = 9000  # two to three seconds of g++; larger layers go to files that compile in parallel
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """``type name(const x_type x[x_size])``: a start value and one line a term."""
+    """A neuron, or a piece of one: a start value and one line a term; ``type`` is that of its result and its sum."""
 
     comment: str
     name: str
@@ -153,7 +153,7 @@ def _lines(terms: Sequence[Term], strategy: Strategy) -> list[_Line]:
 
 def _product(term: Term) -> _Line:
     ends = sorted((term.weight * term.low, term.weight * term.high))
-    return _Line(f"sum += {typed_literal(term.weight)} * x[{term.row}];", ends[0], ends[1])
+    return _Line(f"sum += {weight_literal(term.weight)} * x[{term.row}];", ends[0], ends[1])
 
 
 def _shifts(term: Term) -> list[_Line]:

@@ -1,17 +1,44 @@
 """Layers as views: dataclasses of finished strings, one for each template in ``templates/hls/layers/``."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
 from typing import assert_never
 
-from hwgen.emit.cpp import code_type, literal
+from hwgen.emit.cpp import integer_type, literal
 from hwgen.emit.kernel import Kernel, kernel
 from hwgen.emit.liveness import Live, channel_live
 from hwgen.emit.names import Names
-from hwgen.emit.steps import Comparators, ScaledSteps, step_form
+from hwgen.emit.steps import Comparators, Lookup, ScaledSteps, Table, index_table, step_form
 from hwgen.emit.strategy import Strategy
 from hwgen.emit.sums import layer_sums
 from hwgen.fixed import FixedType
-from hwgen.ir import Conv, Dense, Interval, MaxPool, Relu, Requantize, StepFunction, Value
+from hwgen.ir import (
+    ArgMax,
+    Concatenate,
+    Conv,
+    Dense,
+    Interval,
+    MaxPool,
+    Merge,
+    MergeOperation,
+    Rearrange,
+    Relu,
+    Requantize,
+    StepFunction,
+    Value,
+)
+from hwgen.ir.interval import CODE_BITS
+from hwgen.ir.merge_ranges import aligned
+
+
+@dataclass(frozen=True, slots=True)
+class SourceArray:
+    """An array that a layer reads: "x" where it is the only one, else "x0", "x1", …; in a stream, one pixel."""
+
+    name: str
+    type: str
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +49,40 @@ class Ports:
         title: what the layer is, for the comment above it.
         function: its C++ name.
         schedule: HLS pragma of a function without loops over positions.
-        x_type: element type of the array that it reads; ``x_size`` elements.
+        sources: the arrays that it reads.
         y_type: element type of the array that it writes; ``y_size`` elements.
         inputs: codes that a layer's sums read at one position; ``outputs`` how many sums there are.
+        beats: pixels that go through it; 0 where values are arrays. In a stream all sizes are those of a pixel.
     """
 
     title: str
     function: str
     schedule: str
-    x_type: str
-    x_size: int
+    sources: tuple[SourceArray, ...]
     y_type: str
     y_size: int
     inputs: int
     outputs: int
+    beats: int = 0
+
+    @property
+    def x_size(self) -> int:
+        """Elements of the first array that it reads."""
+        return self.sources[0].size
+
+    @property
+    def x_type(self) -> str:
+        """Element type of the first array that it reads."""
+        return self.sources[0].type
+
+    @property
+    def parameters(self) -> str:
+        """What stands between the parentheses of its function."""
+        if self.beats:
+            ends = [*((s.name, s.type, s.size) for s in self.sources), ("y", self.y_type, self.y_size)]
+            return ", ".join(f"hls::stream<pixel<{kind}, {size}>> &{name}_stream" for name, kind, size in ends)
+        given = [f"const {source.type} {source.name}[{source.size}]" for source in self.sources]
+        return ", ".join([*given, f"{self.y_type} y[{self.y_size}]"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +111,7 @@ class DenseView:
     name: str
     ports: Ports
     kernel: Kernel
+    kernel_function: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +179,98 @@ class ComparatorsView(_Elementwise):
     form: Comparators
 
 
-ComputingLayer = Dense | Conv | MaxPool | Relu | Requantize | StepFunction  # a Reshape is wires
-LayerView = DenseView | ConvView | MaxPoolView | ReluView | RequantizeView | ScaledStepsView | ComparatorsView
+@dataclass(frozen=True, slots=True)
+class LookupView(_Elementwise):
+    template = "lookup"
+    form: Lookup
+
+
+@dataclass(frozen=True, slots=True)
+class MergeView(_Elementwise):
+    """Several values, position by position.
+
+    Attributes:
+        expression: of a sum, a difference or a product; "" for a maximum or minimum.
+        operands: expressions of the codes in steps of the output; ``operand_type`` holds all of them.
+        comparison: ">" for a maximum, "<" for a minimum.
+    """
+
+    template = "merge"
+    operation: str
+    expression: str
+    operands: tuple[str, ...]
+    operand_type: str
+    comparison: str
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What a ``Concatenate`` takes from one of its inputs.
+
+    Attributes:
+        source: the array.
+        codes: codes in a row that come from it, ``offset`` where they go in a block of the output.
+        operand: expression of a code in steps of the output.
+    """
+
+    source: str
+    codes: int
+    offset: int
+    operand: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConcatenateView:
+    """Blocks of ``block`` codes, ``blocks`` of them, each with codes of every input one behind the other."""
+
+    template = "concatenate"
+    name: str
+    ports: Ports
+    blocks: int
+    block: int
+    parts: tuple[Joined, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RearrangeView:
+    """Attributes:
+    index: where each code comes from.
+    zeros: whether some of them are zero; ``moves`` whether some are not.
+    """
+
+    template = "rearrange"
+    name: str
+    ports: Ports
+    index: Table
+    zeros: bool
+    moves: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ArgMaxView:
+    template = "argmax"
+    name: str
+    ports: Ports
+    channels: int
+    positions: int
+
+
+ComputingLayer = (  # a Reshape is wires
+    Dense | Conv | MaxPool | Relu | Requantize | StepFunction | Merge | Concatenate | Rearrange | ArgMax
+)
+StepView = ScaledStepsView | ComparatorsView | LookupView
+LayerView = (
+    DenseView
+    | ConvView
+    | MaxPoolView
+    | ReluView
+    | RequantizeView
+    | StepView
+    | MergeView
+    | ConcatenateView
+    | RearrangeView
+    | ArgMaxView
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,18 +278,28 @@ class Surroundings:
     """What a layer's text depends on besides the layer.
 
     Attributes:
-        source: the value it reads.
-        given: that value's interval.
+        sources: the values it reads.
+        intervals: theirs.
         live: (output size,) which of its codes anything reads.
         value_type: C++ name of the output's fixed-point type.
     """
 
-    source: Value
-    given: Interval
+    sources: tuple[Value, ...]
+    intervals: tuple[Interval, ...]
     live: Live
     value_type: str
     strategy: Strategy
     names: Names
+
+    @property
+    def source(self) -> Value:
+        """The first value it reads."""
+        return self.sources[0]
+
+    @property
+    def given(self) -> Interval:
+        """The interval of the first value it reads."""
+        return self.intervals[0]
 
 
 def layer_view(layer: ComputingLayer, ports: Ports, around: Surroundings) -> LayerView:
@@ -162,7 +310,7 @@ def layer_view(layer: ComputingLayer, ports: Ports, around: Surroundings) -> Lay
         case Dense():
             sums = layer_sums(layer, around.given, around.live)
             written = kernel(layer.name, sums, around.strategy, around.names)
-            return DenseView(layer.name, ports, written)
+            return DenseView(layer.name, ports, written, around.names.take(f"{layer.name}_sums"))
         case Conv():
             live = channel_live(around.live, layer.output)
             written = kernel(layer.name, layer_sums(layer, around.given, live), around.strategy, around.names)
@@ -177,12 +325,68 @@ def layer_view(layer: ComputingLayer, ports: Ports, around: Surroundings) -> Lay
                 layer.name, ports, channels, positions, _quantizer_source(layer, around), around.value_type
             )
         case StepFunction():
-            form = step_form(layer, around.given, "channel" if positions > 1 else "i", around.names)
+            form = step_form(layer, around.given, "channel" if positions > 1 and not ports.beats else "i", around.names)
             if isinstance(form, ScaledSteps):
                 return ScaledStepsView(layer.name, ports, channels, positions, form)
+            if isinstance(form, Lookup):
+                return LookupView(layer.name, ports, channels, positions, form)
             return ComparatorsView(layer.name, ports, channels, positions, form)
+        case Merge():
+            return _merge_view(layer, ports, around, channels, positions)
+        case Concatenate():
+            return _concatenate_view(layer, ports, around)
+        case Rearrange():
+            index = layer.index.ravel().tolist()
+            table = index_table(around.names.take(f"{layer.name}_index"), index)
+            return RearrangeView(layer.name, ports, table, min(index) < 0, max(index) >= 0)
+        case ArgMax():
+            return ArgMaxView(layer.name, ports, channels, positions)
         case _:
             assert_never(layer)
+
+
+def _merge_view(layer: Merge, ports: Ports, around: Surroundings, channels: int, positions: int) -> MergeView:
+    codes = [f"{source.name}[i]" for source in ports.sources]
+    product = layer.operation is MergeOperation.MULTIPLY
+    operands = codes if product else aligned_operands(layer, around, codes)
+    bounds = [i.bounds for i in (around.intervals if product else aligned(layer, around.sources, around.intervals))]
+    signs = {MergeOperation.ADD: " + ", MergeOperation.SUBTRACT: " - ", MergeOperation.MULTIPLY: " * "}
+    sign = signs.get(layer.operation, "")
+    return MergeView(
+        layer.name,
+        ports,
+        channels,
+        positions,
+        operation=layer.operation.value,
+        expression=sign.join(operands) if sign else "",
+        operands=tuple(operands),
+        operand_type=integer_type(min(low for low, _ in bounds), max(high for _, high in bounds)),
+        comparison=">" if layer.operation is MergeOperation.MAXIMUM else "<",
+    )
+
+
+def aligned_operands(layer: Merge | Concatenate, around: Surroundings, codes: Sequence[str]) -> list[str]:
+    """Expressions of codes in steps of the output."""
+    found = []
+    for code, source in zip(codes, around.sources, strict=True):
+        shift = min(layer.output.type.fraction - source.type.fraction, CODE_BITS)  # only zeros are shifted further
+        found.append(f"shifted<{shift}>({code})" if shift else code)
+    return found
+
+
+def _concatenate_view(layer: Concatenate, ports: Ports, around: Surroundings) -> ConcatenateView:
+    inner = prod(layer.output.shape[layer.axis + 1 :])
+    codes = [source.shape[layer.axis] * inner for source in around.sources]
+    places = [f"{source.name}[block * {size} + i]" for source, size in zip(ports.sources, codes, strict=True)]
+    offsets = [sum(codes[:number]) for number in range(len(codes))]
+    parts = zip(ports.sources, codes, offsets, aligned_operands(layer, around, places), strict=True)
+    return ConcatenateView(
+        layer.name,
+        ports,
+        blocks=prod(layer.output.shape[: layer.axis]),
+        block=sum(codes),
+        parts=tuple(Joined(source.name, size, offset, operand) for source, size, offset, operand in parts),
+    )
 
 
 def _quantizer_source(layer: Requantize, around: Surroundings) -> str:
@@ -195,7 +399,8 @@ def _quantizer_source(layer: Requantize, around: Surroundings) -> str:
     code = FixedType.holding(low, high, 0)
     fraction = layer.output.type.fraction
     shift = min(around.source.type.fraction - fraction, code.width + 2)
-    operand = "x[i]" if shift <= code.width else f"{code_type(replace(code, width=shift))}(x[i])"
+    wider = f"ap_{'' if code.signed else 'u'}int<{shift}>"  # up to 65 bits, more than a FixedType may have
+    operand = "x[i]" if shift <= code.width else f"{wider}(x[i])"
     return f"fixed_of<{fraction + shift}>({operand})"
 
 

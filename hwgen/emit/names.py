@@ -4,7 +4,8 @@
 _TAKEN = """
     ap_fixed ap_fixed_base ap_int ap_int_base ap_private ap_ufixed ap_uint ap_q_mode ap_o_mode hls main std
     int64_t size_t uint64_t NULL EOF assert errno stdin stdout stderr i input_t result_t
-    code_of fixed_of shifted hwgen_run hwgen_trace run_sample trace_sample trace_store trace_values
+    arithmetic code_of fixed_of operand shifted weight wrapped
+    drain pixel trace_stream hwgen_run hwgen_trace run_sample trace_sample trace_store trace_values
 """
 
 

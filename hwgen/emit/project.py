@@ -3,19 +3,25 @@
 import json
 from hashlib import sha256
 from importlib.metadata import version
-from math import isfinite
+from math import isfinite, prod
 
+from hwgen.circuit import Interface
 from hwgen.emit.ap_types import ap_types_files
+from hwgen.emit.certificate import CERTIFICATE_FILE, ChannelForm, certificate
 from hwgen.emit.files import PROJECT_FILE, FileSet
+from hwgen.emit.layers import StepView
 from hwgen.emit.network_view import NetworkView, network_view
 from hwgen.emit.render import render, static_text
+from hwgen.emit.steps import channel_steps
 from hwgen.emit.strategy import Strategy
+from hwgen.emit.stream_view import StreamView, stream_view
 from hwgen.emit.vectors import Vectors, vector_files
 from hwgen.errors import InputError
-from hwgen.ir import Network, check_network, network_to_json
+from hwgen.ir import Conv, Network, StepFunction, check_network, network_to_json, value_ranges
 
 FORMAT = 1
 NETWORK_FILE = "network.json"
+MOST_PARALLEL_CODES = 1024  # of an image: each is a register, and every layer sees all of them at once
 
 
 def hls_project(
@@ -24,6 +30,7 @@ def hls_project(
     strategy: Strategy,
     part: str,
     clock_ns: float,
+    interface: Interface | None = None,
     vectors: Vectors | None = None,
     source_sha256: str | None = None,
 ) -> FileSet:
@@ -31,6 +38,7 @@ def hls_project(
 
     Args:
         strategy: how constant products are written.
+        interface: whether values are arrays or streams of pixels; None for what ``default_hls_interface`` says.
         part: the FPGA, as the vendor's tools name it.
         clock_ns: clock period to synthesize for.
         vectors: test data for ``tb_data/``; without them the testbench has nothing to check and says so.
@@ -44,7 +52,9 @@ def hls_project(
     """
     check_network(network)
     check_part_and_clock(part, clock_ns)
-    view = network_view(network, strategy)
+    form = interface or default_hls_interface(network)
+    streamed = form is Interface.STREAM
+    view = stream_view(network, strategy) if streamed else network_view(network, strategy)
     sources = [f"firmware/{view.name}.cpp", *(file.path for file in view.parts)]
     files: dict[str, str | bytes] = {
         **_firmware(view),
@@ -63,6 +73,9 @@ def hls_project(
         "README.md": render("README.md.jinja", net=view, strategy=strategy.value),
         NETWORK_FILE: network_to_json(network) + "\n",
     }
+    steps = _step_forms(network, view)
+    if steps:
+        files[CERTIFICATE_FILE] = certificate(network, steps)
     if vectors is not None:
         files |= vector_files(network, vectors)
     document = {
@@ -70,6 +83,7 @@ def hls_project(
         "format": FORMAT,
         "network": network.name,
         "strategy": strategy.value,
+        "io": form.value,
         "part": part,
         "clock_ns": float(clock_ns),
         "source_sha256": source_sha256,
@@ -81,6 +95,19 @@ def hls_project(
     }
     files[PROJECT_FILE] = json.dumps(document, indent=2) + "\n"
     return FileSet(files)
+
+
+def _step_forms(network: Network, view: NetworkView | StreamView) -> list[tuple[StepFunction, list[ChannelForm]]]:
+    """The forms that the sources hold."""
+    ranges = value_ranges(network)
+    written = {layer.name: layer.form for layer in view.layers if isinstance(layer, StepView)}
+    found = []
+    for layer in network.layers:
+        if isinstance(layer, StepFunction):
+            channels = channel_steps(layer, ranges[layer.input])
+            forms = zip(channels, written[layer.name].forms, strict=True)
+            found.append((layer, [ChannelForm(row, s.low, s.high, form) for row, (s, form) in enumerate(forms)]))
+    return found
 
 
 def check_part_and_clock(part: str, clock_ns: float) -> None:
@@ -95,15 +122,35 @@ def check_part_and_clock(part: str, clock_ns: float) -> None:
         raise InputError(f"a clock period is a positive number of nanoseconds, got {clock_ns!r}.")
 
 
-def _firmware(view: NetworkView) -> dict[str, str | bytes]:
+def default_hls_interface(network: Network) -> Interface:
+    """A stream where a convolution reads or makes an image of more than ``MOST_PARALLEL_CODES`` codes."""
+    values = network.values()
+    largest = max(
+        (
+            max(values[layer.input].size, layer.output.size)
+            for layer in network.layers
+            if isinstance(layer, Conv) and prod(values[layer.input].shape[:-1]) > 1
+        ),
+        default=0,
+    )
+    return Interface.STREAM if largest > MOST_PARALLEL_CODES else Interface.PARALLEL
+
+
+def _firmware(view: NetworkView | StreamView) -> dict[str, str | bytes]:
+    top = "firmware_stream.cpp.jinja" if view.streamed else "firmware.cpp.jinja"
     files: dict[str, str | bytes] = {
-        f"firmware/{view.name}.cpp": render("firmware.cpp.jinja", net=view),
+        f"firmware/{view.name}.cpp": render(top, net=view),
         f"firmware/{view.name}.h": render("firmware.h.jinja", net=view),
         "firmware/defines.h": render("defines.h.jinja", net=view),
         "firmware/parameters.h": render("parameters.h.jinja", net=view),
         "firmware/codes.h": static_text("codes.h"),
         "firmware/trace.h": static_text("trace.h"),
     }
+    if view.streamed:
+        files |= {
+            "firmware/stream.h": static_text("stream.h"),
+            f"firmware/{view.header}.h": render("arrays.h.jinja", net=view),
+        }
     files |= {file.path: render("part.cpp.jinja", file=file) for file in view.parts}
     files |= {file.path: render("table.h.jinja", file=file) for file in view.tables}
     if view.unused:

@@ -2,6 +2,7 @@
 
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -40,3 +41,13 @@ def render_rtl(template: str, **view: object) -> str:
 def static_rtl(name: str) -> str:
     """A file of ``templates/rtl/`` that is copied as it is."""
     return (data_folder("templates") / "rtl" / name).read_text()
+
+
+def render_hls4ml(template: str, **view: object) -> str:
+    """Fill one template of ``templates/hls4ml/``."""
+    return _environment("hls4ml").get_template(template).render(**view)
+
+
+def data_file_hls4ml(name: str) -> Path:
+    """Where a file of ``templates/hls4ml/`` is that hls4ml copies as it is."""
+    return data_folder("templates") / "hls4ml" / name

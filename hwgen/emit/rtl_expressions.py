@@ -10,6 +10,7 @@ from hwgen.circuit.operations import (
     Clip,
     Constant,
     Gather,
+    Lookup,
     Maximum,
     Minimum,
     Product,
@@ -50,6 +51,20 @@ class Add3:
         return "3'b" + "".join(str(int(negative)) for negative in reversed(self.negate))
 
 
+@dataclass(frozen=True, slots=True)
+class CaseTable:
+    """A table, as a function with a case statement.
+
+    Attributes:
+        index: expression of the code's lowest bits, ``bits`` of them.
+        cases: codes, separated by commas, and their value; the last are all other codes.
+    """
+
+    index: str
+    bits: int
+    cases: tuple[tuple[str, str], ...]
+
+
 def is_constant(word: Word) -> bool:
     """Whether the word never changes, so that nothing is read for it and it needs no registers."""
     return word.low == word.high
@@ -67,7 +82,7 @@ def expression(
     inputs: Sequence[Signal],
     three: bool,
     reader: Reader,
-) -> str | Add3:
+) -> str | Add3 | CaseTable:
     """What a word is, from signals of its own stage.
 
     Args:
@@ -100,6 +115,8 @@ def expression(
             return reader.bits(source(operation.word), 0, width)
         case Step():
             return _step(operation, word, words[operation.word], source(operation.word), reader)
+        case Lookup():
+            return _lookup(operation, word, source(operation.word), reader)
         case Maximum(first=first, second=second):
             return _extreme(word, source(first), ">", source(second), reader)
         case Minimum(first=first, second=second):
@@ -221,6 +238,21 @@ def _step(operation: Step, word: Word, read: Word, given: Signal, reader: Reader
         return f"({name} >= {at})\n{indent}? {above}\n{indent}: {below}"
 
     return choose(0, len(steps), "    ")
+
+
+def _lookup(operation: Lookup, word: Word, given: Signal, reader: Reader) -> CaseTable:
+    """Entries by their level; the most frequent one is the default."""
+    bits = operation.bits
+    entries: dict[int, list[int]] = {}
+    for index, level in enumerate(operation.levels):
+        entries.setdefault(level, []).append(index)
+    last = max(entries, key=lambda level: len(entries[level]))
+    cases = [
+        (", ".join(constant(index, bits, signed=False) for index in indices), _value(level, word))
+        for level, indices in sorted(entries.items())
+        if level != last
+    ]
+    return CaseTable(reader.bits(given, 0, bits), bits, (*cases, ("default", _value(last, word))))
 
 
 def _extreme(word: Word, first: Signal, comparison: str, second: Signal, reader: Reader) -> str:

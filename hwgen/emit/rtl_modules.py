@@ -1,11 +1,12 @@
 """Views of the modules of a Verilog project: one an input, one a stream's start, one a layer."""
 
+import textwrap
 from dataclasses import dataclass
 
 from hwgen.circuit.operations import sources
 from hwgen.emit.names import Names
 from hwgen.emit.rtl_bits import Reader, Signal
-from hwgen.emit.rtl_expressions import Add3, expression, reads
+from hwgen.emit.rtl_expressions import Add3, CaseTable, expression, reads
 from hwgen.emit.rtl_joins import JoinStart, JoinView
 from hwgen.emit.rtl_streams import StreamStart, StreamView
 from hwgen.emit.rtl_wiring import Place, Tap, Wiring
@@ -187,7 +188,7 @@ class _Module:
         def source(index: int) -> Signal:
             return self.wiring.signals[self.wiring.tap(index, word.stage)]
 
-        made: str | Add3
+        made: str | Add3 | CaseTable
         if self.start is not None and reads(word):
             made = self.start.expression(word)
         else:
@@ -198,10 +199,24 @@ class _Module:
             interval += f": {self.wiring.codes[number]}"
         if isinstance(made, Add3):
             return self._instance(signal, made, port, interval)
+        declared: tuple[str, ...] = ()
+        if isinstance(made, CaseTable):
+            declared, made = self._table(signal, made)
         start = f"assign {signal.name}" if port else f"wire {signal.declaration}"
         lines = f"{start} = {made};".split("\n")
         lines[0] += interval
-        return tuple(lines)
+        return (*declared, *lines)
+
+    def _table(self, signal: Signal, table: CaseTable) -> tuple[tuple[str, ...], str]:
+        """The function, and the call of it."""
+        name = self.names.take(f"{signal.name}_table")
+        result = Signal(name, signal.width, signal.signed).declaration
+        lines = [f"function {result};", f"    input [{table.bits - 1}:0] code;", "    case (code)"]
+        for codes, value in table.cases:
+            lines += textwrap.wrap(
+                f"{codes}: {name} = {value};", 120, initial_indent=" " * 8, subsequent_indent=" " * 12
+            )
+        return (*lines, "    endcase", "endfunction"), f"{name}({table.index})"
 
     def _instance(self, signal: Signal, add: Add3, port: bool, interval: str) -> tuple[str, ...]:
         self.uses_add3 = True

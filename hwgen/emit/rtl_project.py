@@ -5,6 +5,7 @@ from hashlib import sha256
 from importlib.metadata import version
 
 from hwgen.circuit import Circuit, circuit_to_json
+from hwgen.emit.certificate import CERTIFICATE_FILE, certificate, circuit_forms
 from hwgen.emit.files import PROJECT_FILE, FileSet
 from hwgen.emit.project import FORMAT, NETWORK_FILE, check_part_and_clock
 from hwgen.emit.render import render_rtl, static_rtl
@@ -72,6 +73,7 @@ def rtl_project(
         "README.md": render_rtl("README.md.jinja", **view, part=part, clock_ns=float(clock_ns)),
         NETWORK_FILE: network_to_json(network) + "\n",
         CIRCUIT_FILE: circuit_to_json(circuit) + "\n",
+        **_certificate(network, circuit),
         SIGNALS_FILE: _signals(made),
     }
     document = {
@@ -96,6 +98,11 @@ def rtl_project(
     }
     files[PROJECT_FILE] = json.dumps(document, indent=2) + "\n"
     return FileSet(files)
+
+
+def _certificate(network: Network, circuit: Circuit) -> dict[str, str]:
+    forms = circuit_forms(network, circuit)
+    return {CERTIFICATE_FILE: certificate(network, forms)} if forms else {}
 
 
 def _check_same(network: Network, circuit: Circuit) -> None:

@@ -1,4 +1,4 @@
-"""How a ``StepFunction`` is computed: multiply, add, shift where that is proven exact, else comparators."""
+"""How C++ computes a ``StepFunction``: all its channels in one way, the one that costs least over all of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from hwgen.emit.cpp import integer_type, literal
 from hwgen.emit.names import Names
 from hwgen.fixed.step import MultiplyAddShift, multiply_add_shift
+from hwgen.fixed.step_form import MOST_TABLE_BITS, StepForm, Steps, form_cost, steps_within, table_of
+from hwgen.fixed.step_form import Comparators as ComparatorForm
+from hwgen.fixed.step_form import Table as TableForm
 from hwgen.ir import Interval, StepFunction
 
 _LITERAL_BITS = 62  # a long long has one bit more, and a sign
@@ -28,6 +31,7 @@ class ScaledSteps:
     Attributes:
         low: None where no channel falls below its lowest level; ``high`` the same.
         index: C++ expression of the row of the tables; "0" where all channels share one form.
+        forms: of each channel, as written.
         scaled_type: holds ``x * multiplier + addend``; ``level_type`` holds it shifted.
     """
 
@@ -39,6 +43,7 @@ class ScaledSteps:
     shift: int
     scaled_type: str
     level_type: str
+    forms: tuple[StepForm, ...]
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -53,6 +58,7 @@ class Comparators:
     level: Table
     index: str
     steps: int
+    forms: tuple[StepForm, ...]
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -60,44 +66,81 @@ class Comparators:
 
 
 @dataclass(frozen=True, slots=True)
-class _Steps:
-    """One channel: only the thresholds that its interval reaches."""
+class Lookup:
+    """The entry of a table at the code's lowest ``bits`` bits."""
 
-    low: int
-    high: int
-    thresholds: tuple[int, ...]
-    levels: tuple[int, ...]
+    level: Table
+    index: str
+    bits: int
+    forms: tuple[StepForm, ...]
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return (self.level,)
 
 
-def step_form(layer: StepFunction, given: Interval, channel: str, names: Names) -> ScaledSteps | Comparators:
+def step_form(layer: StepFunction, given: Interval, channel: str, names: Names) -> ScaledSteps | Comparators | Lookup:
     """Choose how to compute a step function.
 
     Args:
         given: interval of the value that it reads.
         channel: C++ name of the channel's number.
     """
-    channels = _channels(layer, given)
+    channels = channel_steps(layer, given)
     index = channel if len(channels) > 1 else "0"
-    forms = [multiply_add_shift(c.thresholds, c.levels, c.low, c.high) for c in channels]
-    found = [form for form in forms if form is not None]
-    scaled = _scaled(layer.name, channels, found, index, names) if len(found) == len(forms) else None
-    return scaled or _comparators(layer.name, channels, index, names)
+    for forms in _by_cost(layer, channels):
+        match forms[0]:
+            case MultiplyAddShift():
+                scaled = _scaled(
+                    layer.name, channels, [f for f in forms if isinstance(f, MultiplyAddShift)], index, names
+                )
+                if scaled is not None:
+                    return scaled
+            case ComparatorForm():
+                return _comparators(layer.name, channels, forms, index, names)
+            case _:
+                rows = [f.levels for f in forms if isinstance(f, TableForm)]
+                level = _rows(names.take(f"{layer.name}_level"), rows)
+                return Lookup(level, index, forms[0].bits, tuple(forms))
+    raise AssertionError("comparators compute every step function")
 
 
-def _channels(layer: StepFunction, given: Interval) -> list[_Steps]:
+def channel_steps(layer: StepFunction, given: Interval) -> list[Steps]:
+    """One for each channel, or one for all that share their thresholds."""
     shared = layer.thresholds.shape[0] == 1
     ends = [given.bounds] if shared else list(zip(given.low.tolist(), given.high.tolist(), strict=True))
-    channels = []
-    for c, (low, high) in enumerate(ends):
-        thresholds, levels = layer.thresholds[c].tolist(), layer.levels[c].tolist()
-        passed = sum(t <= low for t in thresholds)
-        reached = sum(t <= high for t in thresholds)
-        channels.append(_Steps(low, high, tuple(thresholds[passed:reached]), tuple(levels[passed : reached + 1])))
-    return channels
+    return [
+        steps_within(layer.thresholds[c].tolist(), layer.levels[c].tolist(), low, high)
+        for c, (low, high) in enumerate(ends)
+    ]
+
+
+def _by_cost(layer: StepFunction, channels: Sequence[Steps]) -> list[list[StepForm]]:
+    """Every way to compute all channels alike, the cheapest first."""
+    ways: list[list[StepForm]] = []
+    scaled = [_line(layer, c, steps) for c, steps in enumerate(channels)]
+    found = [form for form in scaled if form is not None]
+    if len(found) == len(channels):
+        ways.append([*found])
+    if any(steps.thresholds for steps in channels):
+        ways.append([ComparatorForm(steps.thresholds, steps.levels) for steps in channels])
+    bits = max(steps.table_bits for steps in channels)
+    if bits <= MOST_TABLE_BITS:
+        ways.append([table_of(steps, bits) for steps in channels])
+
+    def cost(forms: list[StepForm]) -> int:
+        return sum(form_cost(form, steps) for form, steps in zip(forms, channels, strict=True))
+
+    return sorted(ways, key=cost)
+
+
+def _line(layer: StepFunction, channel: int, steps: Steps) -> MultiplyAddShift | None:
+    thresholds, levels = layer.thresholds[channel].tolist(), layer.levels[channel].tolist()
+    return multiply_add_shift(thresholds, levels, steps.low, steps.high)
 
 
 def _scaled(
-    layer: str, channels: Sequence[_Steps], forms: Sequence[MultiplyAddShift], index: str, names: Names
+    layer: str, channels: Sequence[Steps], forms: Sequence[MultiplyAddShift], index: str, names: Names
 ) -> ScaledSteps | None:
     """The tables of a multiply-add-shift; None where a number in it would not fit a C++ integer literal."""
     # The same shift in all channels, so that it is a constant of the loop: trailing zeros cost nothing.
@@ -123,10 +166,16 @@ def _scaled(
         shift=shift,
         scaled_type=integer_type(least, most),
         level_type=integer_type(min(least >> shift, *lows), max(most >> shift, *highs)),
+        forms=tuple(
+            MultiplyAddShift(multiplier, addend, shift, form.low, form.high)
+            for multiplier, addend, form in zip(multipliers, addends, forms, strict=True)
+        ),
     )
 
 
-def _comparators(layer: str, channels: Sequence[_Steps], index: str, names: Names) -> Comparators:
+def _comparators(
+    layer: str, channels: Sequence[Steps], forms: Sequence[StepForm], index: str, names: Names
+) -> Comparators:
     steps = max(len(c.thresholds) for c in channels)
     # Beyond the interval of its channel a threshold is never reached.
     thresholds = [[*c.thresholds, *[c.high + 1] * (steps - len(c.thresholds))] for c in channels]
@@ -136,7 +185,14 @@ def _comparators(layer: str, channels: Sequence[_Steps], index: str, names: Name
         level=_rows(names.take(f"{layer}_level"), levels),
         index=index,
         steps=steps,
+        forms=tuple(forms),
     )
+
+
+def index_table(name: str, numbers: Sequence[int]) -> Table:
+    """Places in an array, -1 for none."""
+    rows = [_comma(numbers[start : start + 16]) + "," for start in range(0, len(numbers), 16)]
+    return Table(name, "int", f"[{len(numbers)}]", tuple(rows))
 
 
 def _row(name: str, numbers: Sequence[int]) -> Table:

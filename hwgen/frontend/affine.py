@@ -7,13 +7,15 @@ composed step function are the true ones and not a rounding of them.
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, floor, isqrt
+from math import ceil, floor
 
 import numpy as np
 
 from hwgen.errors import UnsupportedError
 from hwgen.fixed import IntArray
-from hwgen.frontend.activations import RealStep, Threshold
+from hwgen.frontend.points import compare, estimate, rational_root, root_estimate
+from hwgen.frontend.real_steps import RealStep
+from hwgen.frontend.thresholds import Threshold
 
 NEVER = 1 << 62  # a threshold that no code reaches
 _MOST_STEPS = 1 << 16
@@ -52,44 +54,17 @@ class Affine:
 
     def reaches(self, x: int, threshold: Threshold) -> bool:
         """Whether ``y(x)`` is at (or, if strict, above) the threshold: decided exactly."""
-        left = self.slope * x + self.shift
-        right = threshold.at - self.offset
-        if self.root == 1:
-            return left > right if threshold.strict else left >= right
-        return _at_least_root(left, right, self.root, threshold.strict)
-
-
-def _at_least_root(left: Fraction, right: Fraction, root: Fraction, strict: bool) -> bool:
-    """``left >= right * sqrt(root)`` (or ``>``), by signs and squares."""
-    if (left >= 0) != (right >= 0):
-        return left >= 0
-    left_square, right_square = left * left, right * right * root
-    if left_square == right_square:
-        return not strict
-    return (left_square > right_square) == (left >= 0)
-
-
-def rational_root(value: Fraction) -> Fraction | None:
-    """The square root of a positive rational if it is rational, else None."""
-    numerator, denominator = isqrt(value.numerator), isqrt(value.denominator)
-    if numerator * numerator == value.numerator and denominator * denominator == value.denominator:
-        return Fraction(numerator, denominator)
-    return None
-
-
-def root_estimate(value: Fraction) -> Fraction:
-    """sqrt(value) to about 2**-80 relative."""
-    shift = max(0, 160 - value.numerator.bit_length() - value.denominator.bit_length()) + 2
-    return Fraction(isqrt((value.numerator * value.denominator) << (2 * shift)), value.denominator << shift)
+        order = compare(self.offset, self.slope * x + self.shift, self.root, threshold.at)
+        return order > 0 or (order == 0 and not threshold.strict)
 
 
 def first_reaching(function: Affine, threshold: Threshold) -> int:
     """The smallest integer x for which an ascending function reaches the threshold."""
-    right = threshold.at - function.offset
+    right = estimate(threshold.at) - function.offset
     if not function.rational:
         right *= root_estimate(function.root)
     guess = (right - function.shift) / function.slope
-    if function.rational:
+    if function.rational and isinstance(threshold.at, Fraction):
         return floor(guess) + 1 if threshold.strict else ceil(guess)
     x = ceil(guess)
     while not function.reaches(x, threshold):

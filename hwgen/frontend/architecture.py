@@ -20,6 +20,7 @@ _WRAPPERS = (PRUNING_WRAPPER, TIME_WRAPPER)
 _MODELS = ("Sequential", "Functional", "Model")
 _DEEPEST = 50  # Keras's own files nest about a dozen levels, and three more for each model in a model
 _MOST_LAYERS = 5000
+_LONGEST_NAME = 1000
 _LONGEST = 1 << 24  # characters; a network of a thousand layers takes one million, and JSON grows twentyfold in memory
 
 
@@ -146,7 +147,9 @@ def _entry(path: Path, layer: Any) -> LayerEntry:
         raise ModelFileError(f"{path}: a layer with 'class_name' and 'config' was expected, got {str(layer)[:80]}.")
     name = layer.get("name") or config.get("name")
     if not isinstance(name, str) or not name:
-        raise ModelFileError(f"{path}: a layer of class {layer['class_name']!r} has no name.")
+        raise ModelFileError(f"{path}: a layer of class {str(layer['class_name'])[:80]!r} has no name.")
+    if len(name) > _LONGEST_NAME or len(class_name) > _LONGEST_NAME:
+        raise ModelFileError(f"{path}: layer {name[:80]!r}: its name or class takes over {_LONGEST_NAME} characters.")
     calls = layer.get("inbound_nodes") or []
     if not isinstance(calls, list):
         raise ModelFileError(f"{path}: layer {name!r}: a list of inbound_nodes was expected, got {str(calls)[:80]}.")

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from hwgen.errors import UnsupportedError
 from hwgen.fixed import IntArray
 from hwgen.frontend.quantized_tensor import Float32, QuantizedTensor, scaled_tensor
-from hwgen.frontend.quantizer_types import QuantizedBits
+from hwgen.frontend.quantizer_types import QuantizedBits, QuantizedLinear
 
 _EPSILON = np.float32(1e-7)  # keras.backend.epsilon()
 _LARGEST_WEIGHT = np.float32(2.0**60)  # far below where squares and scales overflow float32, far above any weight
@@ -48,6 +48,43 @@ def auto_quantized_bits(weights: Float32, config: QuantizedBits, where: str) -> 
         m = np.float32(2.0 ** (config.bits - int(config.keep_negative)))
         remark = remark or _auto_remark(weights, z, scale, m, config.integer)
     return scaled_tensor(weights, code, -config.integer, _per_channel(scale, x.ndim), remark)
+
+
+def auto_quantized_linear(weights: Float32, config: QuantizedLinear, where: str) -> QuantizedTensor:
+    """quantized_linear of qkeras-v3 with a scale a channel: element by element for a vector, as it does there.
+
+    Raises:
+        UnsupportedError: weights so large that float32 overflows.
+    """
+    _refuse_overflow(weights, where)
+    x, shift = weights, np.float32(0.5 if config.sign else 0)
+    m = 2 ** (config.bits - int(config.keep_negative))
+    low = -0.5 if config.sign else float(int(config.keep_negative) * (int(config.symmetric) - m))
+    high = 0.5 if config.sign else float(m - 1)
+    axes = tuple(range(x.ndim - 1))
+    magnitude = np.abs(x) if config.keep_negative else x
+    largest = magnitude.max(axis=axes, keepdims=True) if axes else magnitude
+    numerator = largest * np.float32(2) if config.keep_negative else largest
+    scale = np.maximum((numerator / np.float32(high - low)).astype(np.float32), _EPSILON)
+
+    def rounded(scale: Float32) -> Float32:
+        clipped = np.clip((x / scale).astype(np.float32), np.float32(low), np.float32(high))
+        return np.asarray(np.rint(clipped - shift) + shift, dtype=np.float32)
+
+    uncertain = 0
+    if config.alpha == "auto_po2":
+        scale, uncertain = _nearest_power(scale.astype(np.float64), 1e-6)
+        for _ in range(1 if config.sign else 5):
+            before = scale
+            scale, unsure = _least_squares("auto_po2", x, rounded(scale))
+            uncertain += unsure
+            if (before == scale).all():
+                break
+    z = rounded(scale)
+    code = np.rint(z * (2 if config.sign else 1)).astype(np.int64)
+    remark = f"{uncertain} scales lie where float32 may choose the other power of two" if uncertain else None
+    factor = scale.ravel() if x.ndim == 1 else _per_channel(scale, x.ndim)
+    return scaled_tensor(weights, code, int(config.sign), factor, remark)
 
 
 def least_squares_ternary(weights: Float32, alpha: str, unrolls: int, where: str) -> QuantizedTensor:

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from lzma import LZMAError
+from tokenize import TokenError
 
 from hwgen.errors import HwgenError, ModelFileError
 
@@ -24,6 +25,8 @@ _READER_ERRORS = (
     struct.error,
     zlib.error,
     LZMAError,
+    SyntaxError,  # of headers that NumPy evaluates
+    TokenError,
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
 )

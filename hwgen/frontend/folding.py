@@ -1,25 +1,28 @@
 """Batch normalization: its parameters as exact rationals, and its folding into a kernel before quantization."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import Self
 
 import numpy as np
 
 from hwgen.errors import UnsupportedError
-from hwgen.fixed import IntArray
-from hwgen.frontend.activations import Threshold
-from hwgen.frontend.affine import Affine, rational_root, root_estimate
+from hwgen.fixed import IntArray, Quantizer
+from hwgen.frontend.activations import bits_quantizer
+from hwgen.frontend.affine import Affine
 from hwgen.frontend.graph import Node
 from hwgen.frontend.parameters import (
-    bits_quantizer,
     parameter_values,
     quantize_parameter,
     scaled_parameter,
     trainable,
 )
+from hwgen.frontend.points import rational_root, root_estimate
 from hwgen.frontend.quantized_tensor import Float32, QuantizedTensor
 from hwgen.frontend.quantizer_types import QuantizedBits, QuantizerConfig
-from hwgen.frontend.specs import BatchNormSpec, ConvSpec
+from hwgen.frontend.specs import BatchNormSpec, ConvSpec, DenseSpec, DepthwiseSpec
+from hwgen.frontend.thresholds import Threshold
 
 # gamma, beta, mean, variance + epsilon
 Parameters = tuple[Fraction, Fraction, Fraction, Fraction]
@@ -65,35 +68,76 @@ def batch_norm_parameters(node: Node, spec: BatchNormSpec, channels: int) -> tup
     return list(zip(gamma, beta, mean, shifted, strict=True)), remarks
 
 
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """The weights that a batch norm is folded into.
+
+    Attributes:
+        kernel: its quantizer.
+        bias: its quantizer.
+        use_bias: whether a bias is stored.
+        shape: the stored kernel's.
+        channels: of the output: the product of the last one or two of those sizes.
+        kernel_name: in the file.
+    """
+
+    kernel: QuantizerConfig
+    bias: QuantizerConfig
+    use_bias: bool
+    shape: tuple[int, ...]
+    channels: int
+    kernel_name: str = "kernel"
+
+    @classmethod
+    def of(
+        cls, spec: DenseSpec | ConvSpec | DepthwiseSpec, shape: tuple[int, ...], channels: int, name: str = "kernel"
+    ) -> Self:
+        """What a layer that holds a batch norm folds it into."""
+        # The parser asks the file for both quantizers.
+        assert not isinstance(spec.kernel, Quantizer)
+        assert spec.bias is not None
+        assert not isinstance(spec.bias, Quantizer)
+        return cls(spec.kernel, spec.bias, spec.use_bias, shape, channels, name)
+
+
+def check_last_axis(where: str, norm: BatchNormSpec, last: int) -> None:
+    """Refuse the normalization of another axis than the last, which is also called -1."""
+    if norm.axis not in (-1, last):
+        raise UnsupportedError(f"{where}: axis={norm.axis} is not the last axis.")
+
+
 def fold_batch_norm(
-    node: Node, spec: ConvSpec, norm: BatchNormSpec, shape: tuple[int, ...]
+    node: Node, norm: BatchNormSpec, into: Folded
 ) -> tuple[QuantizedTensor, tuple[Fraction, ...], list[str]]:
-    """Kernel and bias of a convolution with batch norm folded in, then quantized: q(W·g), q((b - mean)·g + beta).
+    """Kernel and bias with batch norm folded in, then quantized: q(W·g), q((b - mean)·g + beta).
 
     ``g = gamma / sqrt(variance + epsilon)`` is exact here; weights that float32's own folding may round otherwise are
     counted in the remarks.
 
-    Args:
-        shape: the kernel's, output channels last.
     Returns:
-        The kernel, the bias of each channel, and remarks.
+        The kernel, of its stored shape; the bias of each channel; and remarks.
     """
     where = f"layer {node.name!r} ({node.class_name})"
-    channels = shape[-1]
-    if norm.axis not in (-1, len(shape) - 1):
-        raise UnsupportedError(f"{where}: axis={norm.axis} is not the last axis.")
-    assert spec.bias is not None  # the parser asks for one
+    channels = into.channels
     parameters, remarks = batch_norm_parameters(node, norm, channels)
     roots = [p[3] for p in parameters]
-    weights = _stored(node, "kernel", shape, where)
-    bias = _stored(node, "bias", (channels,), where) if spec.use_bias else np.zeros(channels, dtype=np.float32)
+    weights = _stored(node, into.kernel_name, into.shape, where)
+    bias = _stored(node, "bias", (channels,), where) if into.use_bias else np.zeros(channels, dtype=np.float32)
     kernel, remark = _quantize_folded(
-        weights, [p[0] for p in parameters], [Fraction(0)] * channels, roots, trainable(spec.kernel), f"{where}, kernel"
+        weights.reshape(-1, channels),
+        [p[0] for p in parameters],
+        [Fraction(0)] * channels,
+        roots,
+        trainable(into.kernel),
+        f"{where}, kernel",
+        into.shape,
     )
     remarks += [f"kernel: {remark}"] if remark else []
     slopes = [gamma * (Fraction(b) - mean) for (gamma, _, mean, _), b in zip(parameters, bias.tolist(), strict=True)]
     ones = np.ones(channels, dtype=np.float32)
-    folded, remark = _quantize_folded(ones, slopes, [p[1] for p in parameters], roots, spec.bias, f"{where}, bias")
+    folded, remark = _quantize_folded(
+        ones, slopes, [p[1] for p in parameters], roots, into.bias, f"{where}, bias", (channels,)
+    )
     remarks += [f"bias: {remark}"] if remark else []
     return kernel, tuple(folded.values()), remarks
 
@@ -113,8 +157,9 @@ def _quantize_folded(
     root: Sequence[Fraction],
     config: QuantizerConfig,
     where: str,
+    shape: tuple[int, ...],
 ) -> tuple[QuantizedTensor, str | None]:
-    """Quantize ``weights * slope / sqrt(root) + offset``, channels last."""
+    """Quantize ``weights * slope / sqrt(root) + offset``, channels last, as a tensor of a shape."""
     inverse = np.array([float(s / root_estimate(r)) for s, r in zip(slope, root, strict=True)])
     shift = np.array([float(o) for o in offset])
     product = weights.astype(np.float64) * inverse
@@ -127,7 +172,7 @@ def _quantize_folded(
     if isinstance(config, QuantizedBits) and not isinstance(config.alpha, str):
         quantizer = bits_quantizer(config)
     if quantizer is None or not isinstance(config, QuantizedBits):
-        tensor = quantize_parameter(folded32, config, where)
+        tensor = quantize_parameter(folded32.reshape(shape), config, where)
         return tensor, tensor.remark or "folded and scaled in float32, whose last bit depends on the machine"
     fraction = quantizer.type.fraction
     scaled = np.ldexp(folded, fraction)
@@ -145,7 +190,7 @@ def _quantize_folded(
         )
     clipped: IntArray = np.clip(code, quantizer.low, quantizer.high).astype(np.int64)
     unsure = int((inside & (distance < _FLOAT32_FOLD_ERROR * np.maximum(1.0, terms))).sum())
-    tensor = scaled_parameter(folded32, clipped, fraction, config.alpha, where)
+    tensor = scaled_parameter(folded32.reshape(shape), clipped.reshape(shape), fraction, config.alpha, where)
     if unsure:
         return tensor, f"{unsure} of {code.size} lie so near a tie that float32 may round them otherwise"
     return tensor, tensor.remark

@@ -28,6 +28,7 @@ class Node:
         time_distributed: whether the layer is applied to each step of the first axis: class and config are those of
             the layer inside the TimeDistributed wrapper.
         stated: shapes that models around the layer state of what it reads.
+        keras_major: the version of Keras that wrote the file; None where the file does not say.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Node:
     layer: str = ""
     time_distributed: bool = False
     stated: tuple[StatedShape, ...] = ()
+    keras_major: int | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def read_graph(file: KerasFile) -> Graph:
         UnsupportedError: a layer is wrapped, or its tensors are read, in a way that hwgen does not follow.
     """
     flat = flatten(file.path, file.architecture)
-    nodes = _topological(file, [_node(file, call) for call in flat.calls])
+    nodes = _topological(file, [replace(_node(file, call), keras_major=file.keras_major) for call in flat.calls])
     consumers: dict[str, list[str]] = {node.name: [] for node in nodes}
     for node in nodes:
         for source in dict.fromkeys(node.inputs):

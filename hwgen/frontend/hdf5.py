@@ -1,6 +1,7 @@
 """Opens HDF5 from bytes, and reads what may be damaged in it without taking its word for sizes."""
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import prod
@@ -23,6 +24,7 @@ def open_hdf5(path: Path, content: bytes) -> Iterator[h5py.File]:
         path: for messages.
     """
     with reading(f"{path}: the HDF5 data"):
+        _refuse_damaged_structures(content)
         _refuse_damaged_heaps(content)
         file = h5py.File(io.BytesIO(content), "r")
         _refuse_links_to_files(file)
@@ -34,7 +36,60 @@ def open_hdf5(path: Path, content: bytes) -> Iterator[h5py.File]:
 
 
 _HEAP = b"GCOL\x01\x00\x00\x00"  # signature, version, reserved
+_LOCAL_HEAP = b"HEAP\x00\x00\x00\x00"
+_CONTINUATION = re.compile(rb"\x10\x00\x10\x00.\x00\x00\x00", re.DOTALL)  # type, size, flags, reserved
 _LONGEST_STRING = 1 << 30
+
+
+def _refuse_damaged_structures(content: bytes) -> None:
+    """Find sizes that libhdf5 1.14 takes at their word, and makes room for before it looks whether the file is so long.
+
+    Source: HDF5 file format specification, "Local Heap" and "Object Header Continuation Message".
+
+    Raises:
+        ValueError: there is one.
+    """
+    start = content.find(_LOCAL_HEAP)
+    while start >= 0:
+        if start + 32 <= len(content):
+            size, _, address = unpack_from("<QQQ", content, start + 8)
+            if address + size > len(content):
+                raise ValueError(f"the heap of names at byte {start} claims {size} bytes")
+        start = content.find(_LOCAL_HEAP, start + 1)
+    for place in _header_addresses(content):
+        if place + 16 <= len(content) and content[place] == 1:
+            (size,) = unpack_from("<I", content, place + 8)
+            if place + 16 + size > len(content):
+                raise ValueError(f"the header at byte {place} claims {size} bytes")
+            _refuse_damaged_messages(content, place + 16, place + 16 + size)
+    for found in _CONTINUATION.finditer(content):
+        if found.end() + 16 <= len(content):
+            address, size = unpack_from("<QQ", content, found.end())
+            if address < len(content) < address + size:
+                raise ValueError(f"the header that goes on at byte {address} claims {size} bytes")
+
+
+def _refuse_damaged_messages(content: bytes, place: int, end: int) -> None:
+    """The messages of a header one after the other: where one says that the header goes on, whether it does."""
+    while place + 24 <= end:
+        kind, size = unpack_from("<HH", content, place)
+        if kind == 0x10:
+            address, length = unpack_from("<QQ", content, place + 8)
+            if address + length > len(content):
+                raise ValueError(f"the header that goes on at byte {address} claims {length} bytes")
+        place += 8 + size
+
+
+def _header_addresses(content: bytes) -> Iterator[int]:
+    """Where the headers of groups and arrays are: the root's, and those that nodes of symbols list."""
+    if len(content) >= 72 and content[8] == 0:  # superblocks of other versions are not what Keras writes
+        yield unpack_from("<Q", content, 64)[0]
+    start = content.find(b"SNOD\x01\x00")
+    while start >= 0:
+        (count,) = unpack_from("<H", content, start + 6) if start + 8 <= len(content) else (0,)
+        for entry in range(start + 8, min(start + 8 + 40 * count, len(content) - 15), 40):
+            yield unpack_from("<Q", content, entry + 8)[0]
+        start = content.find(b"SNOD\x01\x00", start + 1)
 
 
 def _refuse_damaged_heaps(content: bytes) -> None:
@@ -48,7 +103,9 @@ def _refuse_damaged_heaps(content: bytes) -> None:
     start = content.find(_HEAP)
     while start >= 0:
         (size,) = unpack_from("<Q", content, start + 8) if start + 16 <= len(content) else (0,)
-        end = min(start + size, len(content))
+        end = start + size
+        if end > len(content):
+            raise ValueError(f"the heap at byte {start} claims {size} bytes")
         place = start + 16
         numbers = set()
         while place + 16 <= end:
@@ -57,6 +114,8 @@ def _refuse_damaged_heaps(content: bytes) -> None:
             step = 16 + -(-length // 8) * 8 if index else length
             if step == 0:
                 raise ValueError(f"the heap at byte {start} has no end")
+            if step > end - place:  # the library's sum wraps around, and it reads the same objects for ever
+                raise ValueError(f"an object at byte {place} claims {length} bytes, more than its heap has")
             place += step
         # A string is a length, the heap's address, and a number in that heap: hardly ever anything else looks so.
         address = pack("<Q", start)
@@ -69,21 +128,33 @@ def _refuse_damaged_heaps(content: bytes) -> None:
         start = content.find(_HEAP, start + 1)
 
 
+_MOST_LINKS = 100_000
+
+
 def _refuse_links_to_files(file: h5py.File) -> None:
     """A link to another file would have libhdf5 open whatever path stands there.
 
     Raises:
         ValueError: there is one.
     """
+    waiting, seen, count = [file.id], {h5py.h5o.get_info(file.id).addr}, 0
+    while waiting:  # not libhdf5's own visit, which calls itself for each level
+        group = waiting.pop()
+        for name in group:
+            count += 1
+            kind = group.links.get_info(name).type
+            if kind == h5py.h5l.TYPE_EXTERNAL or count > _MOST_LINKS:
+                what = "is a link to another file" if count <= _MOST_LINKS else f"is one of over {_MOST_LINKS} links"
+                raise ValueError(f"{name.decode(errors='replace')[:80]!r} {what}")
+            if kind != h5py.h5l.TYPE_HARD:
+                continue
+            info = h5py.h5o.get_info(group, name)
+            if info.type == h5py.h5o.TYPE_GROUP and info.addr not in seen:
+                seen.add(info.addr)
+                waiting.append(h5py.h5g.open(group, name))
 
-    def visit(name: bytes, info: Any) -> str | None:
-        return name.decode(errors="replace") if info.type == h5py.h5l.TYPE_EXTERNAL else None
 
-    found = file.id.links.visit(visit, info=True)
-    if found is not None:
-        raise ValueError(f"{found[:80]!r} is a link to another file")
-
-
+_MOST_CHUNKS = 1 << 16
 _FILTERS = {h5py.h5z.FILTER_DEFLATE: 1032, h5py.h5z.FILTER_SHUFFLE: 1, h5py.h5z.FILTER_FLETCHER32: 1}  # growth at most
 _LARGEST_CHUNK = 1 << 28
 
@@ -104,6 +175,9 @@ def refuse_unusual_storage(dataset: h5py.Dataset, size: int) -> None:
         return
     if prod(dataset.chunks) * dataset.dtype.itemsize > _LARGEST_CHUNK:
         raise ValueError(f"it is stored in pieces of {dataset.chunks}")
+    chunks = prod(-(-length // piece) for length, piece in zip(dataset.shape, dataset.chunks, strict=True))
+    if chunks > _MOST_CHUNKS:
+        raise ValueError(f"it is stored in {chunks} pieces")
     growth = 1
     for number in range(properties.get_nfilters()):
         code = properties.get_filter(number)[0]

@@ -4,44 +4,60 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from hwgen.errors import UnsupportedError
+from hwgen.frontend.curves import bounded_relu, elu, float32, leaky_relu
+from hwgen.frontend.given_types import GivenTypes
 from hwgen.frontend.graph import Node
-from hwgen.frontend.layer_options import LayerOptions, is_whole
+from hwgen.frontend.layer_options import MOST_SIZE, LayerOptions, is_whole
+from hwgen.frontend.options import is_number
 from hwgen.frontend.quantizer_types import QuantizerConfig
 from hwgen.frontend.specs import (
+    Activation,
     ActivationSpec,
+    AverageSpec,
     BatchNormSpec,
+    ConcatenateSpec,
     ConvSpec,
+    CroppingSpec,
     DenseSpec,
+    DepthwiseSpec,
     IdentitySpec,
     InputSpec,
+    MergeSpec,
+    PermuteSpec,
     PoolSpec,
+    RecurrentSpec,
+    RepeatVectorSpec,
     ReshapeSpec,
+    SeparableSpec,
     Spec,
+    TransposedSpec,
+    UpSamplingSpec,
+    WeightQuantizer,
+    WindowSpec,
+    ZeroPaddingSpec,
 )
+from hwgen.ir import MergeOperation
 
 
-def parse_layer(node: Node) -> Spec:
+def parse_layer(node: Node, given: GivenTypes | None = None) -> Spec:
     """Read a layer's options.
 
+    Args:
+        given: types for the weights that the layer leaves unquantized.
     Raises:
         UnsupportedError: the layer or one of its options is not computed exactly; named.
+        InputError: types are given for weights, and the layer leaves none unquantized.
     """
     parse = _PARSERS.get(node.class_name)
     if parse is None:
         raise UnsupportedError(_unknown_layer(node))
-    options = LayerOptions(node)
+    options = LayerOptions(node, given.weights if given is not None else None)
     spec = parse(options)
     options.finish()
     return spec
 
 
 def _unknown_layer(node: Node) -> str:
-    quantized = f"Q{node.class_name}"
-    if quantized in _PARSERS:
-        return (
-            f"layer {node.name!r} ({node.class_name}): its weights are not quantized, so there is no exact hardware "
-            f"for it; use {quantized} with kernel_quantizer and bias_quantizer."
-        )
     package, arrow, name = node.class_name.rpartition(">")
     if arrow:
         return (
@@ -49,11 +65,6 @@ def _unknown_layer(node: Node) -> str:
             f"not in the file; use layers of theirs."
         )
     supported = ", ".join(sorted(_PARSERS))
-    if node.class_name in ("Sequential", "Functional", "Model"):
-        return (
-            f"layer {node.name!r}: is a model inside the model ({node.class_name}), which is not supported; "
-            f"build one model of single layers: {supported}."
-        )
     return f"layer {node.name!r}: class {node.class_name!r} is not supported; supported: {supported}."
 
 
@@ -63,45 +74,169 @@ def _input(options: LayerOptions) -> InputSpec:
     return InputSpec(options.shape())
 
 
-def _quantized_weights(options: LayerOptions, use_bias: bool) -> tuple[QuantizerConfig, QuantizerConfig | None]:
-    kernel, bias = options.quantizer("kernel_quantizer"), options.quantizer("bias_quantizer")
-    if kernel is None:
-        raise options.refuse("kernel_quantizer is None: its weights are not quantized; give it a quantizer.")
-    if use_bias and bias is None:
-        raise options.refuse(
-            "bias_quantizer is None: its bias is not quantized; give it a quantizer, or set use_bias=False."
+def _weight(options: LayerOptions, name: str) -> WeightQuantizer:
+    """What a kernel is rounded to: by the file, or else by the user."""
+    stated = options.quantizer(f"{name}_quantizer")
+    if stated is not None:
+        return stated
+    if options.given is None:
+        quantized = (
+            options.node.class_name if options.node.class_name.startswith("Q") else f"Q{options.node.class_name}"
         )
-    return kernel, bias
+        known = f", or use {quantized} with {name}_quantizer" if quantized in _PARSERS else ""
+        raise options.refuse(
+            f"{name}_quantizer is None: its weights are not quantized; give their type, for example "
+            f"--quantize '{options.node.name}=fixed<16,6,RND,SAT>' "
+            f"(quantize={{'{options.node.name}': 'fixed<16,6,RND,SAT>'}} in Python){known}."
+        )
+    return options.taken()
 
 
-def _dense(options: LayerOptions) -> DenseSpec:
-    use_bias = options.flag("use_bias", True)
-    kernel, bias = _quantized_weights(options, use_bias)
-    return DenseSpec(options.size("units"), use_bias, kernel, bias, options.activation())
+def _bias(options: LayerOptions, use_bias: bool) -> WeightQuantizer | None:
+    stated = options.quantizer("bias_quantizer")
+    if stated is not None or not use_bias:
+        return stated
+    if options.given is None:
+        raise options.refuse(
+            f"bias_quantizer is None: its bias is not quantized; give its type, for example "
+            f"--quantize '{options.node.name}=fixed<16,6,RND,SAT>' "
+            f"(quantize={{'{options.node.name}': 'fixed<16,6,RND,SAT>'}} in Python), or train with a bias_quantizer or "
+            f"use_bias=False."
+        )
+    return options.taken()
+
+
+def _folded_weights(options: LayerOptions, name: str) -> tuple[QuantizerConfig, QuantizerConfig]:
+    """Quantizers of what a batch norm is folded into: the file must state both."""
+    found = []
+    for key in (f"{name}_quantizer", "bias_quantizer"):
+        quantizer = options.quantizer(key)
+        if quantizer is None:
+            raise options.refuse(
+                f"{key} is None: what the batch norm is folded into is not quantized; give it a quantizer."
+            )
+        found.append(quantizer)
+    return found[0], found[1]
+
+
+def _dense(batch_norm: bool = False) -> Callable[[LayerOptions], DenseSpec]:
+    def parse(options: LayerOptions) -> DenseSpec:
+        use_bias = options.flag("use_bias", True)
+        kernel, bias, normalization = _weights(options, "kernel", use_bias, batch_norm)
+        return DenseSpec(options.size("units"), use_bias, kernel, bias, options.activation(), normalization)
+
+    return parse
+
+
+def _weights(
+    options: LayerOptions, name: str, use_bias: bool, batch_norm: bool
+) -> tuple[WeightQuantizer, WeightQuantizer | None, BatchNormSpec | None]:
+    """Quantizers of kernel and bias, and the batch norm that is folded into them."""
+    if not batch_norm:
+        return _weight(options, name), _bias(options, use_bias), None
+    kernel, bias = _folded_weights(options, name)
+    options.only("folding_mode", "ema_stats_folding", "batch_stats_folding")  # the same at inference
+    return kernel, bias, _batch_norm(options)
+
+
+def _window(options: LayerOptions, rank: int, causal: bool = True) -> WindowSpec:
+    paddings = ("valid", "same", "causal") if rank == 1 and causal else ("valid", "same")
+    return WindowSpec(
+        options.sizes("kernel_size", rank),
+        options.sizes("strides", rank, 1),
+        options.sizes("dilation_rate", rank, 1),
+        options.padding(*paddings),
+    )
 
 
 def _conv(rank: int, batch_norm: bool = False) -> Callable[[LayerOptions], ConvSpec]:
     def parse(options: LayerOptions) -> ConvSpec:
-        options.only("groups", 1)
         options.only("mask", None)
         use_bias = options.flag("use_bias", True)
-        kernel, bias = _quantized_weights(options, use_bias or batch_norm)
-        normalization = None
-        if batch_norm:
-            options.only("folding_mode", "ema_stats_folding", "batch_stats_folding")  # the same at inference
-            normalization = _batch_norm(options)
-        paddings = ("valid", "same", "causal") if rank == 1 else ("valid", "same")
-        return ConvSpec(
-            options.size("filters"),
-            options.sizes("kernel_size", rank),
-            options.sizes("strides", rank, 1),
-            options.sizes("dilation_rate", rank, 1),
-            options.padding(*paddings),
-            use_bias,
+        kernel, bias, normalization = _weights(options, "kernel", use_bias, batch_norm)
+        filters, window = options.size("filters"), _window(options, rank)
+        groups = options.whole("groups", 1, filters, 1)
+        return ConvSpec(filters, window, groups, use_bias, kernel, bias, options.activation(), normalization)
+
+    return parse
+
+
+def _depthwise(rank: int, batch_norm: bool = False) -> Callable[[LayerOptions], DepthwiseSpec]:
+    def parse(options: LayerOptions) -> DepthwiseSpec:
+        _without_groups(options)
+        use_bias = options.flag("use_bias", True)
+        kernel, bias, normalization = _weights(options, "depthwise", use_bias, batch_norm)
+        multiplier = options.whole("depth_multiplier", 1, MOST_SIZE, 1)
+        return DepthwiseSpec(
+            multiplier, _window(options, rank), use_bias, kernel, bias, options.activation(), normalization
+        )
+
+    return parse
+
+
+def _separable(rank: int) -> Callable[[LayerOptions], SeparableSpec]:
+    def parse(options: LayerOptions) -> SeparableSpec:
+        _without_groups(options)
+        use_bias = options.flag("use_bias", True)
+        depthwise, pointwise = _weight(options, "depthwise"), _weight(options, "pointwise")
+        bias = _bias(options, use_bias)
+        filters, multiplier = options.size("filters"), options.whole("depth_multiplier", 1, MOST_SIZE, 1)
+        window = _window(options, rank)
+        return SeparableSpec(filters, multiplier, window, use_bias, depthwise, pointwise, bias, options.activation())
+
+    return parse
+
+
+def _transposed(rank: int) -> Callable[[LayerOptions], TransposedSpec]:
+    def parse(options: LayerOptions) -> TransposedSpec:
+        _without_groups(options)
+        use_bias = options.flag("use_bias", True)
+        kernel, bias = _weight(options, "kernel"), _bias(options, use_bias)
+        window = _window(options, rank, causal=False)
+        padding = options.counts("output_padding", rank) if options.stated("output_padding") else None
+        if padding is not None and any(p >= s for p, s in zip(padding, window.strides, strict=True)):
+            raise options.refuse(f"output_padding={padding} must be smaller than strides={window.strides}.")
+        return TransposedSpec(options.size("filters"), window, padding, use_bias, kernel, bias, options.activation())
+
+    return parse
+
+
+def _without_groups(options: LayerOptions) -> None:
+    """Keras writes the option for layers that ignore it, too."""
+    options.only("groups", 1)
+
+
+def _recurrent(kind: str) -> Callable[[LayerOptions], RecurrentSpec]:
+    def parse(options: LayerOptions) -> RecurrentSpec:
+        for key in ("dropout", "recurrent_dropout", "unroll", "implementation", "unit_forget_bias"):
+            options.take(key)  # of training, or of how Keras computes the same
+        for key in ("return_state", "stateful", "time_major", "zero_output_for_mask"):
+            options.only(key, False, None)
+        kernel, recurrent = options.quantizer("kernel_quantizer"), options.quantizer("recurrent_quantizer")
+        for key, quantizer in (("kernel_quantizer", kernel), ("recurrent_quantizer", recurrent)):
+            if quantizer is None:
+                raise options.refuse(f"{key} is None: its weights are not quantized; give it a quantizer.")
+        assert kernel is not None
+        assert recurrent is not None
+        bias = options.quantizer("bias_quantizer")
+        if not options.flag("use_bias", True):
+            bias = None
+        elif bias is None:
+            raise options.refuse(
+                "bias_quantizer is None: its bias is not quantized; give it a quantizer, or set use_bias=False."
+            )
+        return RecurrentSpec(
+            kind,
+            options.size("units"),
             kernel,
+            recurrent,
             bias,
-            options.activation(),
-            normalization,
+            options.gate_activation("activation"),
+            "linear" if kind == "QSimpleRNN" else options.gate_activation("recurrent_activation"),
+            options.quantizer("state_quantizer"),
+            options.flag("reset_after", False) if kind == "QGRU" else False,
+            options.flag("return_sequences", False),
+            options.flag("go_backwards", False),
         )
 
     return parse
@@ -143,10 +278,43 @@ def _activation(options: LayerOptions) -> ActivationSpec:
 
 
 def _relu(options: LayerOptions) -> ActivationSpec:
-    options.only("max_value", None)
-    options.only("negative_slope", 0, None)
-    options.only("threshold", 0, None)
-    return ActivationSpec("relu")
+    highest = _number(options, "max_value", None)
+    slope, threshold = _number(options, "negative_slope", 0.0) or 0.0, _number(options, "threshold", 0.0) or 0.0
+    if min(slope, threshold, highest or 0.0) < 0:
+        raise options.refuse(
+            f"max_value={highest}, negative_slope={slope:g} and threshold={threshold:g} must not be negative."
+        )
+    if highest is None and not slope and not threshold:
+        return ActivationSpec("relu")
+    bound = None if highest is None else float32(highest)
+    return ActivationSpec(bounded_relu("ReLU", float32(slope), float32(threshold), bound))
+
+
+def _number(options: LayerOptions, key: str, default: float | None) -> float | None:
+    """A number, which Keras 2 sometimes writes as an array."""
+    value = options.take(key, default)
+    if isinstance(value, dict):
+        value = value.get("value", value)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not is_number(value):
+        raise options.refuse(f"{key} must be a number within float32, got {value!r}.")
+    return float(value)
+
+
+def _leaky_relu(options: LayerOptions) -> ActivationSpec:
+    slope = _number(options, "alpha", None)  # Keras 2's name
+    slope = _number(options, "negative_slope", 0.3) if slope is None else slope
+    if slope is None or slope < 0:
+        raise options.refuse(f"negative_slope={slope} must not be negative.")
+    return ActivationSpec(leaky_relu("LeakyReLU", float32(slope)))
+
+
+def _elu(options: LayerOptions) -> ActivationSpec:
+    alpha = _number(options, "alpha", 1.0)
+    if alpha is None or alpha <= 0:
+        raise options.refuse(f"alpha={alpha} must be positive.")
+    return ActivationSpec(elu("ELU", float32(alpha)))
 
 
 def _softmax(options: LayerOptions) -> ActivationSpec:
@@ -154,18 +322,57 @@ def _softmax(options: LayerOptions) -> ActivationSpec:
     return ActivationSpec("softmax")
 
 
-def _max_pool(rank: int) -> Callable[[LayerOptions], PoolSpec]:
-    def parse(options: LayerOptions) -> PoolSpec:
-        window = options.sizes("pool_size", rank, 2)
-        if options.node.config.get("strides") is None:
-            options.take("strides")
-        return PoolSpec(rank, window, options.sizes("strides", rank, window), options.padding("valid", "same"), True)
+def _pool(options: LayerOptions, rank: int) -> PoolSpec:
+    window = options.sizes("pool_size", rank, 2)
+    if options.node.config.get("strides") is None:
+        options.take("strides")
+    return PoolSpec(rank, window, options.sizes("strides", rank, window), options.padding("valid", "same"), True)
 
-    return parse
+
+def _global_pool(options: LayerOptions, rank: int) -> PoolSpec:
+    return PoolSpec(rank, None, (), "valid", options.flag("keepdims", False))
+
+
+def _average(rank: int) -> Callable[[LayerOptions], AverageSpec]:
+    return lambda options: AverageSpec(_pool(options, rank), *_averaging(options))
+
+
+def _global_average(rank: int) -> Callable[[LayerOptions], AverageSpec]:
+    return lambda options: AverageSpec(_global_pool(options, rank), *_averaging(options))
+
+
+def _averaging(options: LayerOptions) -> tuple[QuantizerConfig | None, Activation]:
+    """Only the layers of QKeras have these options."""
+    return options.quantizer("average_quantizer"), options.activation()
+
+
+def _up_sampling(options: LayerOptions) -> UpSamplingSpec:
+    interpolation = options.take("interpolation", "nearest")
+    if interpolation != "nearest":
+        raise options.refuse(f"interpolation={interpolation!r} is not supported; only 'nearest' is.")
+    return UpSamplingSpec(options.sizes("size", 2))
+
+
+def _permute(options: LayerOptions) -> PermuteSpec:
+    axes = options.take("dims")
+    if not isinstance(axes, (list, tuple)) or not all(is_whole(axis) for axis in axes):
+        raise options.refuse(f"dims must be whole numbers, got {axes!r}.")
+    return PermuteSpec(tuple(axes))
+
+
+def _concatenate(options: LayerOptions) -> ConcatenateSpec:
+    axis = options.take("axis", -1)
+    if not is_whole(axis) or axis == 0:
+        raise options.refuse(f"axis must be a whole number other than 0, the batch's, got {axis!r}.")
+    return ConcatenateSpec(axis)
+
+
+def _max_pool(rank: int) -> Callable[[LayerOptions], PoolSpec]:
+    return lambda options: _pool(options, rank)
 
 
 def _global_max_pool(rank: int) -> Callable[[LayerOptions], PoolSpec]:
-    return lambda options: PoolSpec(rank, None, (), "valid", options.flag("keepdims", False))
+    return lambda options: _global_pool(options, rank)
 
 
 def _reshape(options: LayerOptions) -> ReshapeSpec:
@@ -182,21 +389,60 @@ def _dropout(options: LayerOptions) -> IdentitySpec:
 
 
 _PARSERS: Mapping[str, Callable[[LayerOptions], Spec]] = {
+    **{kind: _recurrent(kind) for kind in ("QSimpleRNN", "QLSTM", "QGRU")},
     "InputLayer": _input,
-    "QDense": _dense,
+    "QDense": _dense(),
+    "QDenseBatchnorm": _dense(batch_norm=True),
+    "Dense": _dense(),
     "QConv1D": _conv(1),
     "QConv2D": _conv(2),
     "QConv2DBatchnorm": _conv(2, batch_norm=True),
+    "Conv1D": _conv(1),
+    "Conv2D": _conv(2),
+    "QDepthwiseConv2D": _depthwise(2),
+    "QDepthwiseConv2DBatchnorm": _depthwise(2, batch_norm=True),
+    "DepthwiseConv1D": _depthwise(1),
+    "DepthwiseConv2D": _depthwise(2),
+    "QSeparableConv1D": _separable(1),
+    "QSeparableConv2D": _separable(2),
+    "SeparableConv1D": _separable(1),
+    "SeparableConv2D": _separable(2),
+    "QConv2DTranspose": _transposed(2),
+    "Conv1DTranspose": _transposed(1),
+    "Conv2DTranspose": _transposed(2),
     "BatchNormalization": _batch_norm,
     "QBatchNormalization": _q_batch_norm,
     "QActivation": _activation,
     "Activation": _activation,
     "ReLU": _relu,
+    "LeakyReLU": _leaky_relu,
+    "ELU": _elu,
     "Softmax": _softmax,
     "MaxPooling1D": _max_pool(1),
     "MaxPooling2D": _max_pool(2),
     "GlobalMaxPooling1D": _global_max_pool(1),
     "GlobalMaxPooling2D": _global_max_pool(2),
+    "AveragePooling1D": _average(1),
+    "AveragePooling2D": _average(2),
+    "GlobalAveragePooling1D": _global_average(1),
+    "GlobalAveragePooling2D": _global_average(2),
+    "QAveragePooling2D": _average(2),
+    "QGlobalAveragePooling2D": _global_average(2),
+    "ZeroPadding1D": lambda options: ZeroPaddingSpec(options.pairs("padding", 1)),
+    "ZeroPadding2D": lambda options: ZeroPaddingSpec(options.pairs("padding", 2)),
+    "Cropping1D": lambda options: CroppingSpec(options.pairs("cropping", 1)),
+    "Cropping2D": lambda options: CroppingSpec(options.pairs("cropping", 2)),
+    "UpSampling1D": lambda options: UpSamplingSpec(options.sizes("size", 1)),
+    "UpSampling2D": _up_sampling,
+    "Permute": _permute,
+    "RepeatVector": lambda options: RepeatVectorSpec(options.size("n")),
+    "Add": lambda options: MergeSpec(MergeOperation.ADD),
+    "Subtract": lambda options: MergeSpec(MergeOperation.SUBTRACT),
+    "Multiply": lambda options: MergeSpec(MergeOperation.MULTIPLY),
+    "Average": lambda options: MergeSpec(MergeOperation.ADD, average=True),
+    "Maximum": lambda options: MergeSpec(MergeOperation.MAXIMUM),
+    "Minimum": lambda options: MergeSpec(MergeOperation.MINIMUM),
+    "Concatenate": _concatenate,
     "Flatten": lambda options: ReshapeSpec((-1,)),
     "Reshape": _reshape,
     "Dropout": _dropout,

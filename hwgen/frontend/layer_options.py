@@ -3,23 +3,28 @@
 from math import prod
 from typing import Any
 
+from hwgen.errors import InputError
+from hwgen.fixed import Quantizer
+from hwgen.frontend.curves import KERAS_2_HARD_SIGMOID, KERAS_3_HARD_SIGMOID, KERAS_CURVES, QKERAS_CURVES, Curve
 from hwgen.frontend.graph import Node
 from hwgen.frontend.options import Options
 from hwgen.frontend.quantizer_config import parse_quantizer_config
 from hwgen.frontend.quantizer_types import QuantizerConfig
-from hwgen.frontend.specs import Activation
+from hwgen.frontend.specs import Activation, GateActivation
 
+_KERNELS = ("kernel", "depthwise", "pointwise")
 # Options that act in training only, or that say what the file's structure says already.
 _WITHOUT_EFFECT = frozenset(
     [
         "name",
         "trainable",
-        *(f"{what}_initializer" for what in ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")),
-        *(f"{what}_regularizer" for what in ("kernel", "bias", "gamma", "beta", "activity")),
-        *(f"{what}_constraint" for what in ("kernel", "bias", "gamma", "beta")),
-        *(f"{what}_range" for what in ("kernel", "bias", "gamma", "beta")),
+        *(f"{what}_initializer" for what in (*_KERNELS, "bias", "gamma", "beta", "moving_mean", "moving_variance")),
+        *(f"{what}_regularizer" for what in (*_KERNELS, "bias", "gamma", "beta", "activity")),
+        *(f"{what}_constraint" for what in (*_KERNELS, "bias", "gamma", "beta")),
+        *(f"{what}_range" for what in (*_KERNELS, "bias", "gamma", "beta")),
         "momentum",
         "renorm_momentum",
+        *(f"recurrent_{what}" for what in ("initializer", "regularizer", "constraint")),
         "batch_input_shape",
         "batch_shape",
         "build_input_shape",
@@ -27,16 +32,21 @@ _WITHOUT_EFFECT = frozenset(
         "ema_freeze_delay",
     ]
 )
-_MOST_SIZE = 1 << 24  # values in one sample; an FPGA that streams a larger one is not what hwgen builds
+MOST_SIZE = 1 << 24  # values in one sample; an FPGA that streams a larger one is not what hwgen builds
 
 
 class LayerOptions(Options):
-    """A layer's options. The data type and the order of axes, which every layer has, are checked first."""
+    """A layer's options. The data type and the order of axes, which every layer has, are checked first.
 
-    def __init__(self, node: Node) -> None:
+    Attributes:
+        given: what the user wants weights rounded to that the model leaves unquantized.
+    """
+
+    def __init__(self, node: Node, given: Quantizer | None = None) -> None:
         where = f"layer {node.name!r} ({node.class_name})"
         super().__init__(where, {key: value for key, value in node.config.items() if key not in _WITHOUT_EFFECT})
-        self.node = node
+        self.node, self.given = node, given
+        self._used = False
         dtype = self.take("dtype", "float32")
         if isinstance(dtype, dict) and isinstance(dtype.get("config"), dict):  # Keras 3's policies
             dtype = dtype["config"].get("name", dtype)
@@ -46,17 +56,60 @@ class LayerOptions(Options):
         if order not in (None, "channels_last"):
             raise self.refuse(f"data_format={order!r} is not supported; use channels_last.")
 
+    def taken(self) -> Quantizer:
+        """The given type, now used."""
+        assert self.given is not None
+        self._used = True
+        return self.given
+
+    def finish(self) -> None:
+        """Refuse what is left, and a given type that nothing needs."""
+        super().finish()
+        if self.given is not None and not self._used:
+            raise InputError(
+                f"{self.where}: types are given for it with quantize, and it has no weights that the model leaves "
+                f"unquantized; leave it out."
+            )
+
     def size(self, key: str) -> int:
-        return self.whole(key, 1, _MOST_SIZE)
+        return self.whole(key, 1, MOST_SIZE)
 
     def sizes(self, key: str, rank: int, default: Any = None) -> tuple[int, ...]:
         value = self.take(key, default)
         values = [value] * rank if is_whole(value) else value
         if not isinstance(values, (list, tuple)) or len(values) != rank or not all(is_whole(v) for v in values):
             raise self.refuse(f"{key} must be {rank} whole numbers, got {value!r}.")
-        if not all(1 <= v <= _MOST_SIZE for v in values):
-            raise self.refuse(f"{key} must be positive and at most {_MOST_SIZE}, got {value!r}.")
+        if not all(1 <= v <= MOST_SIZE for v in values):
+            raise self.refuse(f"{key} must be positive and at most {MOST_SIZE}, got {value!r}.")
         return tuple(values)
+
+    def stated(self, key: str) -> bool:
+        """Whether an option has a value."""
+        return self.node.config.get(key) is not None
+
+    def counts(self, key: str, rank: int) -> tuple[int, ...]:
+        """Whole numbers that are not negative, one a spatial axis, or one for all."""
+        value = self.take(key)
+        values = [value] * rank if is_whole(value) else value
+        if not isinstance(values, (list, tuple)) or len(values) != rank or not all(is_whole(v) for v in values):
+            raise self.refuse(f"{key} must be {rank} whole numbers, got {value!r}.")
+        if not all(0 <= v <= MOST_SIZE for v in values):
+            raise self.refuse(f"{key} must be from 0 to {MOST_SIZE}, got {value!r}.")
+        return tuple(values)
+
+    def pairs(self, key: str, rank: int) -> tuple[tuple[int, int], ...]:
+        """A number before and one after each spatial axis; one number stands for both, and for all axes."""
+        value = self.take(key, 1)
+        axes = [value] * rank if is_whole(value) or (rank == 1 and _are_whole(value, 2)) else value
+        if not isinstance(axes, (list, tuple)) or len(axes) != rank:
+            raise self.refuse(f"{key} must be a pair of whole numbers for each of {rank} axes, got {value!r}.")
+        found = []
+        for axis in axes:
+            pair = [axis, axis] if is_whole(axis) else axis
+            if not _are_whole(pair, 2) or not all(0 <= v <= MOST_SIZE for v in pair):
+                raise self.refuse(f"{key} must be a pair of whole numbers for each of {rank} axes, got {value!r}.")
+            found.append((pair[0], pair[1]))
+        return tuple(found)
 
     def shape(self) -> tuple[int, ...]:
         """An input's shape without the batch axis."""
@@ -65,8 +118,8 @@ class LayerOptions(Options):
         if not isinstance(stated, (list, tuple)) or len(stated) < 2 or not all(is_whole(v) for v in stated[1:]):
             raise self.refuse(f"every size but the batch's must be fixed, got shape {stated!r}.")
         shape = tuple(stated[1:])
-        if min(shape) < 1 or prod(shape) > _MOST_SIZE:
-            raise self.refuse(f"sizes must be positive, and at most {_MOST_SIZE} values in all, got shape {shape}.")
+        if min(shape) < 1 or prod(shape) > MOST_SIZE:
+            raise self.refuse(f"sizes must be positive, and at most {MOST_SIZE} values in all, got shape {shape}.")
         return shape
 
     def padding(self, *allowed: str) -> str:
@@ -86,12 +139,47 @@ class LayerOptions(Options):
         if config is None:
             return "linear"
         if isinstance(config, str) and config not in ("linear", "relu", "softmax"):
+            return self._curve(config)
+        return config
+
+    def gate_activation(self, key: str) -> GateActivation:
+        """What a recurrent layer applies before it multiplies or feeds back: nothing, relu or a quantizer."""
+        config = parse_quantizer_config(self.take(key), f"{self.where}, {key}")
+        if config is None or config == "linear":
+            return "linear"
+        if config == "relu":
+            return "relu"
+        if isinstance(config, str):
             raise self.refuse(
-                f"activation {config!r} has no exact fixed-point form in hwgen; "
-                f"use a quantizer such as quantized_relu(bits, integer), or linear, relu, or softmax at the end."
+                f"{key} {config!r} is not quantized, and what it gives is multiplied and fed back; use a quantizer "
+                f"such as quantized_tanh or quantized_sigmoid."
             )
         return config
+
+    def _curve(self, name: str) -> Curve:
+        """An activation function by its name: a layer of QKeras looks among QKeras's own first."""
+        if self.node.class_name.startswith("Q") and name in QKERAS_CURVES:
+            return QKERAS_CURVES[name]
+        if name == "hard_sigmoid":
+            if self.node.keras_major is None:
+                raise self.refuse(
+                    "activation 'hard_sigmoid' is one function in Keras 2 and another in Keras 3, and the file does "
+                    "not say which of them wrote it; save it as .h5 or .keras."
+                )
+            return KERAS_2_HARD_SIGMOID if self.node.keras_major < 3 else KERAS_3_HARD_SIGMOID
+        if name in KERAS_CURVES:
+            return KERAS_CURVES[name]
+        known = ", ".join(sorted({*KERAS_CURVES, *QKERAS_CURVES}))
+        raise self.refuse(
+            f"activation {name!r} has no exact fixed-point form in hwgen; "
+            f"use a quantizer such as quantized_relu(bits, integer), or linear, relu, softmax at the end, or one of "
+            f"these before a quantizer: {known}."
+        )
 
 
 def is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _are_whole(values: Any, count: int) -> bool:
+    return isinstance(values, (list, tuple)) and len(values) == count and all(is_whole(v) for v in values)

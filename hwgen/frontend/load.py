@@ -7,7 +7,9 @@ from pathlib import Path
 from hwgen.errors import HwgenError, InputError
 from hwgen.fixed import FixedType, Quantizer, parse_quantizer
 from hwgen.frontend.files import read_keras_file
+from hwgen.frontend.given_types import GivenTypes, QuantizeLayers, read_given_types
 from hwgen.frontend.graph import Graph, read_graph
+from hwgen.frontend.heads import read_head
 from hwgen.frontend.layer_config import parse_layer
 from hwgen.frontend.lower import InputTypes, Lowering
 from hwgen.frontend.masks_file import find_masks, read_masks
@@ -23,6 +25,8 @@ def load_network(
     weights: str | Path | None = None,
     input_type: InputType = None,
     masks: str | Path | None = None,
+    quantize: QuantizeLayers = None,
+    head: str = "logits",
 ) -> Network:
     """Read a trained model into an exact Network.
 
@@ -32,21 +36,35 @@ def load_network(
         input_type: what numbers the model takes, as ``"fixed<8,3>"``; for several inputs a mapping by name, or
             ``"name=TYPE;name=TYPE"``. Needed where the model does not start with a QActivation.
         masks: pruning masks that act after the quantizers; ``masks.npz`` beside the model is found by itself.
+        quantize: by layer, what weights and bias are rounded to that the model leaves unquantized, such as
+            ``{"output": "fixed<16,6,RND,SAT>"}``; ``"WEIGHTS:RESULT"`` rounds what the layer computes as well.
+        head: what the model's outputs are: ``logits`` leaves a final softmax or sigmoid out, ``argmax`` gives the index
+            of the largest, ``softmax=TYPE`` and ``sigmoid=TYPE`` give probabilities.
     Raises:
         ModelFileError: the file is no readable Keras model.
         UnsupportedError: a layer, quantizer or option is not computed exactly.
         InputError: no input type, or one that cannot be read; masks that are not this model's.
     """
     graph = _graph(path, weights)
-    specs = {node.name: parse_layer(node) for node in graph.nodes}
+    types = _given_types(graph, quantize)
+    specs = {node.name: parse_layer(node, types.get(node.name)) for node in graph.nodes}
     found = find_masks(Path(path), masks)
-    lowering = Lowering(graph, specs, _input_types(graph, input_type), read_masks(found, graph))
+    lowering = Lowering(graph, specs, _input_types(graph, input_type), read_masks(found, graph), types, read_head(head))
     lowering.builder.notes.extend([*graph.notes, *_masks_note(found)])
     return lowering.run()
 
 
 def _graph(path: str | Path, weights: str | Path | None) -> Graph:
     return read_graph(read_keras_file(Path(path), None if weights is None else Path(weights)))
+
+
+def _given_types(graph: Graph, given: QuantizeLayers) -> Mapping[str, GivenTypes]:
+    types = read_given_types(given)
+    known = [node.name for node in graph.nodes if node.class_name != "InputLayer"]
+    for name in types:
+        if name not in known:
+            raise InputError(f"quantize {name!r}: is no layer of the model; its layers are {', '.join(known)}.")
+    return types
 
 
 def _masks_note(found: Path | None) -> list[str]:
@@ -117,7 +135,12 @@ _ANY_TYPE = FixedType(signed=True, width=8, fraction=7)
 
 
 def inspect_model(
-    path: str | Path, weights: str | Path | None = None, input_type: InputType = None, masks: str | Path | None = None
+    path: str | Path,
+    weights: str | Path | None = None,
+    input_type: InputType = None,
+    masks: str | Path | None = None,
+    quantize: QuantizeLayers = None,
+    head: str = "logits",
 ) -> Inspection:
     """Read a model as far as possible and collect every refusal, instead of stopping at the first.
 
@@ -126,11 +149,12 @@ def inspect_model(
         UnsupportedError: its layers are connected in a way that hwgen does not follow.
     """
     graph = _graph(path, weights)
+    given = _given_types(graph, quantize)
     specs: dict[str, Spec] = {}
     refusals: dict[str, str] = {}
     for node in graph.nodes:
         try:
-            specs[node.name] = parse_layer(node)
+            specs[node.name] = parse_layer(node, given.get(node.name))
         except HwgenError as error:
             refusals[node.name] = str(error)
     types: InputTypes = {}
@@ -143,7 +167,7 @@ def inspect_model(
     except HwgenError as error:
         problem = str(error)
         types = {node.name: _ANY_TYPE for node in graph.nodes if node.class_name == "InputLayer"}
-    lowering = Lowering(graph, specs, types, kept)
+    lowering = Lowering(graph, specs, types, kept, given, read_head(head))
     lowering.builder.notes.extend([*graph.notes, *_masks_note(found)])
     for node in graph.nodes:
         if node.name in specs and all(source in lowering.signals for source in node.inputs):

@@ -1,29 +1,55 @@
 """Keras layers to the layers of a Network, one after the other, exactly."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import assert_never
 
 from hwgen.errors import InputError, UnsupportedError
 from hwgen.fixed import FixedType, Quantizer
 from hwgen.frontend.activations import activation_quantizer
+from hwgen.frontend.averages import lower_average
 from hwgen.frontend.builder import Builder, Signal
+from hwgen.frontend.curves import RELU, Curve
+from hwgen.frontend.depthwise_layers import lower_depthwise, lower_separable
+from hwgen.frontend.given_types import GivenTypes, given_quantizer
 from hwgen.frontend.graph import Graph, Node
+from hwgen.frontend.heads import Head, lower_head
+from hwgen.frontend.merging_layers import lower_concatenate, lower_merge
 from hwgen.frontend.moving_data import lower_max_pool, lower_reshape
-from hwgen.frontend.scalar_functions import lower_batch_norm, quantize_signal
+from hwgen.frontend.rearranging import lower_rearranging
+from hwgen.frontend.recurrent import lower_recurrent
+from hwgen.frontend.scalar_functions import activate, lower_batch_norm, quantize_signal
 from hwgen.frontend.specs import (
     Activation,
     ActivationSpec,
+    AverageSpec,
     BatchNormSpec,
+    ConcatenateSpec,
     ConvSpec,
+    CroppingSpec,
     DenseSpec,
+    DepthwiseSpec,
     IdentitySpec,
     InputSpec,
+    MergeSpec,
+    MergingSpec,
+    PermuteSpec,
     PoolSpec,
+    RecurrentSpec,
+    RepeatVectorSpec,
     ReshapeSpec,
+    SeparableSpec,
+    SingleInputSpec,
     Spec,
+    TransposedSpec,
+    UpSamplingSpec,
+    WeightedSpec,
+    ZeroPaddingSpec,
 )
-from hwgen.frontend.weighted_layers import Masks, lower_conv, lower_dense
-from hwgen.ir import Network
+from hwgen.frontend.sums import WeightedSum
+from hwgen.frontend.transposed_layers import lower_transposed
+from hwgen.frontend.weighted_layers import Masks, Zeros, lower_conv, lower_dense
+from hwgen.ir import Exactness, Network
 
 InputTypes = Mapping[str, FixedType | Quantizer]
 
@@ -31,12 +57,22 @@ InputTypes = Mapping[str, FixedType | Quantizer]
 class Lowering:
     """Walks a Keras graph; ``signals`` holds what comes out of each node that was lowered."""
 
-    def __init__(self, graph: Graph, specs: Mapping[str, Spec], input_types: InputTypes, masks: Masks) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        specs: Mapping[str, Spec],
+        input_types: InputTypes,
+        masks: Masks,
+        given_types: Mapping[str, GivenTypes],
+        head: Head,
+    ) -> None:
         self.graph, self.specs, self.input_types, self.masks = graph, specs, input_types, masks
+        self.given_types, self.head = given_types, head
         self.builder = Builder(graph.name)
         self.signals: dict[str, Signal] = {}
         self._absorbed: set[str] = set()  # first quantizers that the network's input does already
-        self._heads: set[str] = set()  # nodes whose softmax is left out
+        self._zeros: dict[str, Zeros] = {}  # of zero paddings that the convolution behind them makes
+        self._heads: set[str] = set()  # nodes that end in a softmax
 
     def run(self) -> Network:
         """Lower every node and check the result."""
@@ -48,7 +84,7 @@ class Lowering:
         """The network, once every node is lowered."""
         outputs: list[str] = []
         for name in self.graph.outputs:
-            value = self.builder.settled(self.signals[name], f"layer {name!r}, an output of the model")
+            value = lower_head(self.builder, self.head, name, self.signals[name], name in self._heads)
             if value.name in outputs:
                 raise UnsupportedError(f"layer {name!r}: the model outputs the same tensor twice.")
             outputs.append(value.name)
@@ -67,16 +103,38 @@ class Lowering:
             self.take_input(node, spec, kind, quantizer)
             return
         self._refuse_unfollowed(node)
-        if len(node.inputs) != 1:
+        for source in node.inputs:
+            if source in self._heads:
+                raise UnsupportedError(
+                    f"layer {source!r}: a softmax is supported only at the end of the model, but {node.name!r} reads "
+                    f"it."
+                )
+        signals = [self.signals[source] for source in node.inputs]
+        if isinstance(spec, MergeSpec | ConcatenateSpec):
+            signal = self._merged(node, spec, signals)
+        elif len(node.inputs) != 1:
             raise UnsupportedError(
                 f"layer {node.name!r} ({node.class_name}): one input is supported, got {len(node.inputs)}."
             )
-        source = node.inputs[0]
-        if source in self._heads:
-            raise UnsupportedError(
-                f"layer {source!r}: a softmax is supported only at the end of the model, but {node.name!r} reads it."
-            )
-        self.signals[node.name] = self._lowered(node, spec, self.signals[source])
+        else:
+            signal = self._lowered(node, spec, signals[0])
+        self.signals[node.name] = self._shared(node, signal)
+
+    def _merged(self, node: Node, spec: MergingSpec, signals: list[Signal]) -> Signal:
+        match spec:
+            case MergeSpec():
+                return lower_merge(self.builder, node, spec, signals)
+            case ConcatenateSpec():
+                return lower_concatenate(self.builder, node, spec, signals)
+            case _:
+                assert_never(spec)
+
+    def _shared(self, node: Node, signal: Signal) -> Signal:
+        """A sum that several layers read is built once, with its bias, so that they read the same value."""
+        readers = len(self.graph.consumers[node.name]) + (node.name in self.graph.outputs)
+        if readers > 1 and isinstance(signal.base, WeightedSum) and signal.base.plain:
+            return replace(signal, base=signal.base.emit_exact())
+        return signal
 
     def _refuse_unfollowed(self, node: Node) -> None:
         if node.time_distributed:
@@ -95,42 +153,95 @@ class Lowering:
                     f"{stated.shape}, and reads {node.inputs[stated.position]!r} of shape {shape}; give it that shape."
                 )
 
-    def _lowered(self, node: Node, spec: Spec, signal: Signal) -> Signal:
+    def _lowered(self, node: Node, spec: SingleInputSpec, signal: Signal) -> Signal:
         builder = self.builder
         match spec:
-            case InputSpec():
-                raise AssertionError("inputs have no source")
-            case DenseSpec():
-                total = lower_dense(builder, node, spec, signal, self.masks)
-                return self._activated(node, total, spec.activation, "_activation")
-            case ConvSpec():
-                total = lower_conv(builder, node, spec, signal, self.masks)
-                return self._activated(node, total, spec.activation, "_activation")
+            case DenseSpec() | ConvSpec() | DepthwiseSpec() | SeparableSpec() | TransposedSpec():
+                result = self._activated(node, self._weighted(node, spec, signal), spec.activation, "_activation")
+                return self._rounded(node, result)
+            case RecurrentSpec():
+                return lower_recurrent(builder, node, spec, signal)
             case BatchNormSpec():
                 return lower_batch_norm(builder, node, spec, signal)
             case ActivationSpec():
                 return signal if node.name in self._absorbed else self._activated(node, signal, spec.activation, "")
             case PoolSpec():
                 return lower_max_pool(builder, node, spec, signal)
+            case AverageSpec():
+                average = lower_average(builder, node, spec, signal)
+                return self._activated(node, average, spec.activation, "_activation")
             case ReshapeSpec():
                 return lower_reshape(builder, node, spec, signal)
+            case ZeroPaddingSpec() if self._joins_next(node, spec, signal):
+                self._zeros[node.name] = spec.zeros
+                return signal
+            case ZeroPaddingSpec() | CroppingSpec() | UpSamplingSpec() | PermuteSpec() | RepeatVectorSpec():
+                return lower_rearranging(builder, node, spec, signal)
             case IdentitySpec():
                 return signal
             case _:
                 assert_never(spec)
 
+    def _weighted(self, node: Node, spec: WeightedSpec, signal: Signal) -> Signal:
+        builder, zeros = self.builder, self._zeros.get(node.inputs[0])
+        match spec:
+            case DenseSpec():
+                return lower_dense(builder, node, spec, signal, self.masks)
+            case ConvSpec():
+                return lower_conv(builder, node, spec, signal, self.masks, zeros)
+            case DepthwiseSpec():
+                return lower_depthwise(builder, node, spec, signal, zeros)
+            case SeparableSpec():
+                return lower_separable(builder, node, spec, signal, zeros)
+            case TransposedSpec():
+                return lower_transposed(builder, node, spec, signal)
+            case _:
+                assert_never(spec)
+
+    def _rounded(self, node: Node, signal: Signal) -> Signal:
+        """What the user's types say of the layer, noted; its result rounded where they say so."""
+        given = self.given_types.get(node.name)
+        if given is None:
+            return signal
+        result = "" if given.result is None else f", and what it computes to {given.result}"
+        self.builder.notes.append(
+            f"layer {node.name!r}: what the model leaves unquantized of its weights and bias is rounded to "
+            f"{given.weights}{result}, as --quantize says; Keras uses the stored numbers."
+        )
+        if given.result is None:
+            return signal
+        reason = f"--quantize rounds its result to {given.result}, Keras does not"
+        self.builder.exactness.append(Exactness(node.name, False, 0, reason))
+        where = f"layer {node.name!r} ({node.class_name})"
+        return quantize_signal(self.builder, f"{node.name}_result", where, signal, given_quantizer(given.result, where))
+
+    def _joins_next(self, node: Node, padding: ZeroPaddingSpec, signal: Signal) -> bool:
+        """Whether zeros become the own padding of the one convolution that reads them."""
+        users = self.graph.consumers[node.name]
+        if len(users) != 1 or node.name in self.graph.outputs:
+            return False
+        spec = self.specs.get(users[0])
+        if not isinstance(spec, ConvSpec | DepthwiseSpec | SeparableSpec) or spec.window.padding != "valid":
+            return False
+        window = spec.window
+        if not len(padding.zeros) == len(window.kernel_size) == len(signal.shape) - 1:
+            return False
+        # No window lies in the zeros alone.
+        reaches = [(size - 1) * d for size, d in zip(window.kernel_size, window.dilation, strict=True)]
+        return all(max(zeros) <= reach for zeros, reach in zip(padding.zeros, reaches, strict=True))
+
     def _activated(self, node: Node, signal: Signal, activation: Activation, suffix: str) -> Signal:
         match activation:
             case "linear":
                 return signal
+            case Curve():
+                return activate(signal, activation, f"layer {node.name!r} ({node.class_name})")
+            case "relu" if signal.curve is not None:
+                return activate(signal, RELU, f"layer {node.name!r} ({node.class_name})")
             case "relu":
-                return Signal(signal.base, signal.shape, signal.pending, True, signal.scale)
+                return replace(signal, relu=True)
             case "softmax":
                 self._heads.add(node.name)
-                self.builder.notes.append(
-                    f"layer {node.name!r}: its softmax is left out: the outputs are logits, whose largest is the same "
-                    f"class."
-                )
                 return signal
             case str():
                 raise AssertionError(f"an activation {activation!r} that no layer parser returns")
@@ -156,7 +267,7 @@ class Lowering:
         while len(users := self.graph.consumers[current.name]) == 1 and current.name not in self.graph.outputs:
             current = self.graph.node(users[0])
             spec = self.specs.get(current.name)
-            if isinstance(spec, ActivationSpec) and not isinstance(spec.activation, str):
+            if isinstance(spec, ActivationSpec) and not isinstance(spec.activation, str | Curve):
                 found = activation_quantizer(spec.activation, f"layer {current.name!r} ({current.class_name})")
                 if found.rounding is not None and found.scale == 1:
                     self._absorbed.add(current.name)

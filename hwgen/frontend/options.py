@@ -8,6 +8,8 @@ import numpy as np
 
 from hwgen.errors import UnsupportedError
 
+_LONGEST = 600  # characters of a reason
+
 
 class Options:
     """The options of one thing that a file configures.
@@ -22,7 +24,7 @@ class Options:
         self._left = dict(values)
 
     def refuse(self, why: str) -> UnsupportedError:
-        return UnsupportedError(f"{self.where}: {why}")
+        return UnsupportedError(f"{self.where}: {shortened(why)}")
 
     def take(self, key: str, default: Any = None) -> Any:
         return self._left.pop(key, default)
@@ -71,6 +73,11 @@ class Options:
         for key, value in self._left.items():
             if value is not None:
                 raise self.refuse(f"option {key}={value!r} is not known to hwgen, so it cannot be honoured.")
+
+
+def shortened(text: str) -> str:
+    """What a file holds may be longer than anyone reads."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"
 
 
 def is_number(value: Any) -> bool:

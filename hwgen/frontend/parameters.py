@@ -8,12 +8,19 @@ which float32 could decide otherwise are named in ``remark``.
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import assert_never
 
 import numpy as np
 
 from hwgen.errors import UnsupportedError
-from hwgen.fixed import FixedType, IntArray, Overflow, Quantizer, Rounding, quantize
-from hwgen.frontend.automatic_scales import auto_quantized_bits, least_squares_binary, least_squares_ternary
+from hwgen.fixed import IntArray, quantize
+from hwgen.frontend.activations import activation_quantizer, bits_quantizer
+from hwgen.frontend.automatic_scales import (
+    auto_quantized_bits,
+    auto_quantized_linear,
+    least_squares_binary,
+    least_squares_ternary,
+)
 from hwgen.frontend.powers_of_two import power_of_two_values
 from hwgen.frontend.quantized_tensor import Float32, QuantizedTensor, scaled_tensor
 from hwgen.frontend.quantizer_types import (
@@ -21,22 +28,33 @@ from hwgen.frontend.quantizer_types import (
     Binary,
     PowerOfTwo,
     QuantizedBits,
+    QuantizedHswish,
+    QuantizedLinear,
     QuantizedRelu,
+    QuantizedSigmoid,
+    QuantizedTanh,
+    QuantizedUlaw,
     QuantizerConfig,
     Ternary,
     quantizer_name,
 )
+from hwgen.frontend.real_steps import level_at
+
+_WIDEST = 60  # bits of a weight
+_FLOAT32_MARGIN = Fraction(1, 1 << 20)  # several times what float32's functions are off
 
 
 def trainable(config: QuantizerConfig) -> QuantizerConfig:
     """A kernel's quantizer: QKeras layers turn a kernel quantizer's ``alpha=None`` into ``auto_po2``."""
     match config:
-        case QuantizedBits(alpha=None):
+        case QuantizedBits(alpha=None) | QuantizedLinear(alpha=None):
             return replace(config, symmetric=True, alpha="auto_po2")
-        case Ternary(alpha=None):
-            return Ternary("auto_po2", config.threshold, config.unrolls)
-        case Binary(alpha=None):
-            return Binary(config.use_01, "auto_po2")
+        case QuantizedHswish():
+            inner = trainable(config.quantizer)
+            assert isinstance(inner, QuantizedBits)
+            return replace(config, quantizer=inner)
+        case Ternary(alpha=None) | Binary(alpha=None):
+            return replace(config, alpha="auto_po2")
         case _:
             return config
 
@@ -66,8 +84,17 @@ def quantize_parameter(weights: Float32, config: QuantizerConfig, where: str) ->
             if isinstance(config.alpha, str):
                 return least_squares_binary(weights, signs, config.alpha, where)
             return scaled_parameter(weights, signs, 0, config.alpha, where)
-        case QuantizedRelu() | PowerOfTwo():
-            raise UnsupportedError(f"{where} is not supported for weights; supported: quantized_bits, ternary, binary.")
+        case QuantizedLinear():
+            return _quantized_linear(weights, config, where)
+        case QuantizedHswish():
+            return _quantized_bits(_hswish(weights, config), config.quantizer, where)
+        case PowerOfTwo():
+            values, remark = power_of_two_values(weights, config)
+            return _on_smallest_grid(values, weights.shape, remark, where)
+        case QuantizedRelu() | QuantizedTanh() | QuantizedSigmoid() | QuantizedUlaw():
+            return _by_its_steps(weights, config, where)
+        case _:
+            assert_never(config)
 
 
 def parameter_values(weights: Float32, config: QuantizerConfig | None, where: str) -> tuple[list[Fraction], str | None]:
@@ -100,12 +127,62 @@ def _quantized_bits(weights: Float32, config: QuantizedBits, where: str) -> Quan
     return scaled_parameter(weights, quantize(weights, quantizer), quantizer.type.fraction, config.alpha, where)
 
 
-def bits_quantizer(config: QuantizedBits) -> Quantizer | None:
-    """The rounding that quantized_bits without automatic scale is; None for one signed bit, which is the sign."""
-    if config.bits == 1 and config.keep_negative:
-        return None
-    kind = FixedType.from_qkeras(config.bits, config.integer, config.keep_negative)
-    return Quantizer(kind, Rounding.RND_CONV, Overflow.SAT_SYM if config.symmetric else Overflow.SAT)
+def _quantized_linear(weights: Float32, config: QuantizedLinear, where: str) -> QuantizedTensor:
+    if isinstance(config.alpha, str):
+        return auto_quantized_linear(weights, config, where)
+    alpha = np.array([np.float32(s) for s in _alpha_numbers(config.alpha, weights.shape, where)], dtype=np.float32)
+    unit = np.float32(2.0 ** (config.integer - config.bits + int(config.keep_negative)))
+    with np.errstate(over="ignore"):
+        scaled = (weights / (alpha * unit)).astype(np.float32)
+    if config.sign:
+        code = np.where(weights < 0, -1, 1).astype(np.int64)
+        return scaled_tensor(weights, code, 1 - config.integer, alpha)
+    m = 2 ** (config.bits - int(config.keep_negative))
+    low = int(config.keep_negative) * (int(config.symmetric) - m)
+    code = np.rint(np.clip(scaled.astype(np.float64), low, m - 1)).astype(np.int64)
+    return scaled_tensor(weights, code, config.bits - int(config.keep_negative) - config.integer, alpha)
+
+
+def _hswish(weights: Float32, config: QuantizedHswish) -> Float32:
+    """float32, operation by operation as QKeras does it."""
+    shift, bound = np.float32(config.shift), np.float32(config.bound)
+    return np.asarray(weights * np.clip(weights + shift, np.float32(0), bound) / bound, dtype=np.float32)
+
+
+def _on_smallest_grid(
+    values: list[Fraction], shape: tuple[int, ...], remark: str | None, where: str
+) -> QuantizedTensor:
+    """Powers of two on the grid of the smallest one that the tensor holds."""
+    lowest = min((abs(v) for v in values), default=Fraction(1))
+    widest = int(max((abs(v) for v in values), default=lowest) / lowest).bit_length()
+    if widest > _WIDEST:
+        raise UnsupportedError(
+            f"{where}: its powers of two are {widest - 1} binary places apart, and weights of {widest} bits on a "
+            f"common grid are too wide (at most {_WIDEST}); use fewer bits, which bounds the smallest power."
+        )
+    code = np.array([int(v / lowest) for v in values], dtype=np.int64).reshape(shape)
+    fraction = lowest.denominator.bit_length() - lowest.numerator.bit_length()
+    return QuantizedTensor(code, fraction, (Fraction(1),), remark)
+
+
+def _by_its_steps(weights: Float32, config: QuantizerConfig, where: str) -> QuantizedTensor:
+    """Element by element, as on activations; the remark counts weights that float32 may take to another level."""
+    quantizer = activation_quantizer(config, where)
+    codes: dict[float, int] = {}
+    unsure = 0
+    for w in weights.ravel().tolist():
+        value = Fraction(w)
+        if w not in codes:
+            codes[w] = level_at(quantizer.step, value)
+        if quantizer.float32_rounds is not None:
+            margin = max(abs(value), Fraction(1)) * _FLOAT32_MARGIN
+            beside = {level_at(quantizer.step, value + side) for side in (margin, -margin)}
+            unsure += len(beside) > 1
+    code = np.array([codes[w] for w in weights.ravel().tolist()], dtype=np.int64).reshape(weights.shape)
+    tensor = scaled_tensor(weights, code, quantizer.type.fraction, np.array([quantizer.scale], dtype=np.float32))
+    if not unsure:
+        return tensor
+    return replace(tensor, remark=f"{unsure} weights lie where {quantizer.float32_rounds} may take another level")
 
 
 def scaled_parameter(weights: Float32, code: IntArray, fraction: int, alpha: Alpha, where: str) -> QuantizedTensor:

@@ -4,35 +4,44 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hwgen.errors import UnsupportedError
-from hwgen.frontend.options import Options, is_number
+from hwgen.frontend.options import Options, is_number, shortened
 from hwgen.frontend.quantizer_text import read_quantizer_text
 from hwgen.frontend.quantizer_types import (
     Alpha,
     Binary,
     PowerOfTwo,
     QuantizedBits,
+    QuantizedHswish,
+    QuantizedLinear,
     QuantizedRelu,
+    QuantizedSigmoid,
+    QuantizedTanh,
+    QuantizedUlaw,
     QuantizerConfig,
+    Sigmoid,
     Ternary,
 )
 
-_RANDOM: Mapping[str, str] = {
-    "bernoulli": "its output is random at inference, so no hardware can equal it",
-    "stochastic_ternary": "use its deterministic form, ternary",
-    "stochastic_binary": "use its deterministic form, binary",
-}
+# The file does not say which sigmoid stands behind quantized_tanh, quantized_sigmoid, quantized_ulaw and
+# quantized_relu(use_sigmoid=1): qkeras.set_internal_sigmoid is of the process. A process that has just started takes
+# this one.
+INTERNAL_SIGMOID = Sigmoid.HARD
 
 # QKeras computes 2**integer and quantized_relu's 2**bits in int32, which wraps at 2**31.
 _LARGEST_POWER = 30
 _SMALLEST_POWER = -149  # of float32
+_MOST_BITS_LISTED = 16  # of a quantizer after a function with few more useful bits in float32
 
 
-def parse_quantizer_config(identifier: Any, where: str) -> QuantizerConfig | str | None:
+def parse_quantizer_config(
+    identifier: Any, where: str, internal_sigmoid: Sigmoid = INTERNAL_SIGMOID
+) -> QuantizerConfig | str | None:
     """Read what a Keras file says about a quantizer or an activation.
 
     Args:
         identifier: None, a string such as ``"quantized_relu(6)"`` or ``"relu"``, or a class dictionary.
         where: the layer and the option, for messages.
+        internal_sigmoid: what ``qkeras.set_internal_sigmoid`` chose.
     Returns:
         The configuration; the name of an activation without options (``"linear"``, ``"relu"``, …); or None.
     Raises:
@@ -41,22 +50,35 @@ def parse_quantizer_config(identifier: Any, where: str) -> QuantizerConfig | str
     if identifier is None:
         return None
     name, options = read_quantizer_text(identifier, where)
-    if name in _RANDOM:
-        raise UnsupportedError(f"{where}: {name} is not supported; {_RANDOM[name]}.")
+    if name == "bernoulli":
+        raise UnsupportedError(
+            f"{where}: bernoulli is not supported; its output is random at inference, so no hardware can equal it."
+        )
     parse = _PARSERS.get(name)
     if parse is None:
         if options or (isinstance(identifier, dict) and identifier.get("class_name") != "function"):
             supported = ", ".join(_PARSERS)
-            raise UnsupportedError(f"{where}: {name} has no fixed-point form in hwgen; supported: {supported}.")
+            raise UnsupportedError(
+                f"{where}: {shortened(name)} has no fixed-point form in hwgen; supported: {supported}."
+            )
         return name
-    taken = QuantizerOptions(f"{where}: {name}", options)
+    taken = QuantizerOptions(f"{where}: {name}", options, internal_sigmoid, complete=isinstance(identifier, str))
     config = parse(taken)
     taken.finish()
     return config
 
 
 class QuantizerOptions(Options):
-    """A quantizer's options."""
+    """A quantizer's options.
+
+    Args:
+        internal_sigmoid: what ``qkeras.set_internal_sigmoid`` chose.
+        complete: whether an option that is not there has its default: QKeras writes not all of them into a dictionary.
+    """
+
+    def __init__(self, where: str, values: Mapping[str, Any], internal_sigmoid: Sigmoid, *, complete: bool) -> None:
+        super().__init__(where, values)
+        self.internal_sigmoid, self.complete = internal_sigmoid, complete
 
     def alpha(self) -> Alpha:
         value = self.take("alpha")
@@ -112,29 +134,80 @@ def _quantized_bits(options: QuantizerOptions) -> QuantizedBits:
     return QuantizedBits(bits, integer, symmetric, keep_negative, alpha, requantize)
 
 
+def _quantized_linear(options: QuantizerOptions) -> QuantizedLinear:
+    bits = options.whole("bits", 1, 32, default=8)
+    integer = options.whole("integer", -32, _LARGEST_POWER, default=0)
+    symmetric, keep_negative = options.flag("symmetric", True), options.flag("keep_negative", True)
+    alpha = options.alpha()
+    if not isinstance(alpha, str) and alpha is not None:
+        scales = alpha if isinstance(alpha, tuple) else (alpha,)
+        if min(scales) <= 0:
+            raise options.refuse("alpha must be positive: the input is divided by it.")
+    return QuantizedLinear(bits, integer, symmetric, keep_negative, alpha)
+
+
+def _quantized_hswish(options: QuantizerOptions) -> QuantizedHswish:
+    shift, bound = options.number("relu_shift", 3.0), options.number("relu_upper_bound", 6.0)
+    if not shift or not bound or shift < 0 or bound < 0:
+        raise options.refuse(f"relu_shift={shift} and relu_upper_bound={bound} must be positive.")
+    return QuantizedHswish(_quantized_bits(options), shift, bound)
+
+
+def _sigmoid_of(options: QuantizerOptions, key: str) -> Sigmoid:
+    return Sigmoid.REAL if options.flag(key, False) else options.internal_sigmoid
+
+
+def _quantized_tanh(options: QuantizerOptions) -> QuantizedTanh:
+    bits = options.whole("bits", 2, _MOST_BITS_LISTED, default=8)
+    return QuantizedTanh(bits, options.flag("symmetric", False), _sigmoid_of(options, "use_real_tanh"))
+
+
+def _quantized_sigmoid(options: QuantizerOptions) -> QuantizedSigmoid:
+    bits = options.whole("bits", 1, _MOST_BITS_LISTED, default=8)
+    return QuantizedSigmoid(bits, options.flag("symmetric", False), _sigmoid_of(options, "use_real_sigmoid"))
+
+
+def _quantized_ulaw(options: QuantizerOptions) -> QuantizedUlaw:
+    bits = options.whole("bits", 2, _MOST_BITS_LISTED, default=8)
+    integer = options.whole("integer", -32, _LARGEST_POWER, default=0)
+    u = options.number("u", 255.0)
+    if u is None or u <= 0:
+        raise options.refuse(f"u={u} must be positive.")
+    return QuantizedUlaw(bits, integer, options.flag("symmetric", False), u, options.internal_sigmoid)
+
+
 def _quantized_relu(options: QuantizerOptions) -> QuantizedRelu:
     bits = options.whole("bits", 1, _LARGEST_POWER, default=8)
     integer = options.whole("integer", -32, _LARGEST_POWER, default=0)
-    if options.flag("use_sigmoid", False):
-        raise options.refuse("use_sigmoid=1 is not supported.")
+    sigmoid = options.internal_sigmoid if options.flag("use_sigmoid", False) else None
     slope = options.number("negative_slope", 0.0) or 0.0
     bound = options.number("relu_upper_bound")
-    clip = options.flag("is_quantized_clip", True)
+    stated = options.take("is_quantized_clip", "absent")
+    if stated not in (0, 1, "absent"):
+        raise options.refuse(f"is_quantized_clip must be true or false, got {stated!r}.")
     steps = bits - int(slope != 0)
     largest = 2.0**integer - 2.0 ** (integer - steps)
-    if bound and bound < largest:
-        told = "with is_quantized_clip=False" if not clip else "which QKeras ignores when it loads this file"
+    if not bound or bound >= largest:
+        bound = None
+    elif stated == "absent" and not options.complete:
         raise options.refuse(
-            f"relu_upper_bound={bound:g} is below the largest code's value {largest:g}, {told}; "
-            f"choose bits and integer so that the largest code is the bound."
+            f"relu_upper_bound={bound:g} is below the largest code's value {largest:g}, and the file does not say "
+            f"whether it acts: QKeras leaves is_quantized_clip out when it saves; choose bits and integer so that the "
+            f"largest code is the bound, or write the activation as text."
         )
+    elif stated != 0:
+        bound = None  # with is_quantized_clip, only gradients see it
+    elif bound < 0:
+        raise options.refuse(f"relu_upper_bound={bound:g} must not be negative.")
     if slope:
         exponent = _exponent(slope)
         if exponent is None or exponent > 0:
             raise options.refuse(f"negative_slope={slope:g} must be a power of two of at most 1.")
         if bits < 2 or -exponent > bits - 1:
             raise options.refuse(f"negative_slope={slope:g} is smaller than one step of {bits} bits.")
-    return QuantizedRelu(bits, integer, slope)
+    if sigmoid is not None and bits > _MOST_BITS_LISTED:
+        raise options.refuse(f"bits={bits} with use_sigmoid=1 is outside the 1 to {_MOST_BITS_LISTED}.")
+    return QuantizedRelu(bits, integer, slope, sigmoid, bound)
 
 
 def _exponent(value: float) -> int | None:
@@ -143,24 +216,40 @@ def _exponent(value: float) -> int | None:
     return int(exponent) if mantissa.rstrip("0") in ("0x1.", "0x1") and value > 0 else None
 
 
-def _ternary(options: QuantizerOptions) -> Ternary:
-    alpha = options.alpha()
-    threshold = options.number("threshold")
-    unrolls = options.whole("number_of_unrolls", 1, 100, default=5)
-    stochastic = options.flag("use_stochastic_rounding", False)
-    if isinstance(alpha, str) and threshold is not None:
-        raise options.refuse(f"alpha={alpha!r} finds its own threshold; threshold={threshold:g} contradicts it.")
-    if stochastic and not isinstance(alpha, str):
-        raise options.refuse("use_stochastic_rounding needs alpha='auto' or 'auto_po2'.")
-    if threshold is not None and threshold < 0:
-        raise options.refuse(f"threshold={threshold:g} must not be negative.")
-    if isinstance(alpha, float) and alpha < 0:
-        raise options.refuse(f"alpha={alpha:g} must not be negative.")
-    return Ternary(alpha, threshold, unrolls)
+def _ternary(stochastic: bool) -> Callable[[QuantizerOptions], Ternary]:
+    def parse(options: QuantizerOptions) -> Ternary:
+        alpha = options.alpha()
+        threshold = options.number("threshold")
+        unrolls = options.whole("number_of_unrolls", 1, 100, default=5)
+        rounds_at_random = options.flag("use_stochastic_rounding", False)
+        if stochastic:
+            _only_in_training(options)
+        if isinstance(alpha, str) and threshold is not None:
+            raise options.refuse(f"alpha={alpha!r} finds its own threshold; threshold={threshold:g} contradicts it.")
+        if rounds_at_random and not isinstance(alpha, str):
+            raise options.refuse("use_stochastic_rounding needs alpha='auto' or 'auto_po2'.")
+        if threshold is not None and threshold < 0:
+            raise options.refuse(f"threshold={threshold:g} must not be negative.")
+        if isinstance(alpha, float) and alpha < 0:
+            raise options.refuse(f"alpha={alpha:g} must not be negative.")
+        return Ternary(alpha, threshold, unrolls, stochastic)
+
+    return parse
 
 
 def _binary(options: QuantizerOptions) -> Binary:
     return Binary(options.flag("use_01", False), options.alpha())
+
+
+def _stochastic_binary(options: QuantizerOptions) -> Binary:
+    _only_in_training(options)
+    return Binary(False, options.alpha(), stochastic=True)
+
+
+def _only_in_training(options: QuantizerOptions) -> None:
+    """What shapes the random numbers, of which inference draws none."""
+    for key in ("temperature", "use_real_sigmoid"):
+        options.take(key)
 
 
 def _power_of_two(signed: bool) -> Callable[[QuantizerOptions], PowerOfTwo]:
@@ -169,13 +258,14 @@ def _power_of_two(signed: bool) -> Callable[[QuantizerOptions], PowerOfTwo]:
         max_value = options.number("max_value")
         if max_value is not None and max_value <= 0:
             raise options.refuse(f"max_value={max_value:g} must be positive.")
-        if not signed and (options.number("negative_slope", 0.0) or 0.0) != 0:
-            raise options.refuse("negative_slope is not supported.")
+        slope = 0.0 if signed else options.number("negative_slope", 0.0) or 0.0
+        if slope and _exponent(slope) is None:
+            raise options.refuse(f"negative_slope={slope:g} must be a power of two.")
         quadratic = options.flag("quadratic_approximation", False)
         rounding = options.take("log2_rounding", "rnd")
         if rounding not in ("rnd", "floor"):
             raise options.refuse(f"log2_rounding={rounding!r} must be 'rnd' or 'floor'.")
-        config = PowerOfTwo(bits, max_value, signed, quadratic, rounding == "floor")
+        config = PowerOfTwo(bits, max_value, signed, quadratic, rounding == "floor", slope)
         if config.lowest < _SMALLEST_POWER:
             raise options.refuse(f"bits={bits}: its smallest power of two, 2**{config.lowest}, is zero in float32.")
         return config
@@ -185,9 +275,16 @@ def _power_of_two(signed: bool) -> Callable[[QuantizerOptions], PowerOfTwo]:
 
 _PARSERS: Mapping[str, Callable[[QuantizerOptions], QuantizerConfig]] = {
     "quantized_bits": _quantized_bits,
+    "quantized_linear": _quantized_linear,
     "quantized_relu": _quantized_relu,
-    "ternary": _ternary,
+    "quantized_tanh": _quantized_tanh,
+    "quantized_sigmoid": _quantized_sigmoid,
+    "quantized_ulaw": _quantized_ulaw,
+    "quantized_hswish": _quantized_hswish,
+    "ternary": _ternary(stochastic=False),
+    "stochastic_ternary": _ternary(stochastic=True),
     "binary": _binary,
+    "stochastic_binary": _stochastic_binary,
     "quantized_po2": _power_of_two(signed=True),
     "quantized_relu_po2": _power_of_two(signed=False),
 }

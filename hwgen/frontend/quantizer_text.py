@@ -6,8 +6,9 @@ from typing import Any
 
 from hwgen.errors import UnsupportedError
 from hwgen.frontend.architecture import Config, class_of
+from hwgen.frontend.options import shortened
 
-# Positional parameters of qkeras 0.9.0, in order.
+# Positional parameters of qkeras 0.9.0, in order; quantized_linear's of qkeras-v3, which alone has it.
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "quantized_bits": (
         *("bits", "integer", "symmetric", "keep_negative", "alpha", "use_stochastic_rounding", "scale_axis"),
@@ -17,6 +18,19 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
         *("bits", "integer", "use_sigmoid", "negative_slope", "use_stochastic_rounding", "relu_upper_bound"),
         *("is_quantized_clip", "qnoise_factor", "var_name", "use_ste", "use_variables"),
     ),
+    "quantized_linear": (
+        *("bits", "integer", "symmetric", "keep_negative", "alpha", "use_stochastic_rounding", "scale_axis"),
+        *("qnoise_factor", "var_name", "use_variables"),
+    ),
+    "quantized_hswish": (
+        *("bits", "integer", "symmetric", "alpha", "use_stochastic_rounding", "scale_axis", "qnoise_factor"),
+        *("var_name", "use_ste", "use_variables", "relu_shift", "relu_upper_bound"),
+    ),
+    "quantized_tanh": ("bits", "use_stochastic_rounding", "symmetric", "use_real_tanh"),
+    "quantized_sigmoid": ("bits", "symmetric", "use_real_sigmoid", "use_stochastic_rounding"),
+    "quantized_ulaw": ("bits", "integer", "symmetric", "u"),
+    "stochastic_ternary": ("alpha", "threshold", "temperature", "use_real_sigmoid", "number_of_unrolls"),
+    "stochastic_binary": ("alpha", "temperature", "use_real_sigmoid"),
     "ternary": ("alpha", "threshold", "use_stochastic_rounding", "number_of_unrolls"),
     "binary": ("use_01", "alpha", "use_stochastic_rounding"),
     "quantized_po2": (
@@ -28,6 +42,9 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
         *("qnoise_factor", "var_name", "use_ste", "use_variables"),
     ),
 }
+
+# Functions of qkeras that are no classes.
+QKERAS_FUNCTIONS = ("hard_sigmoid", "smooth_sigmoid", "hard_tanh", "smooth_tanh")
 
 # Keras's own functions, which its files name by a plain string or as a function of their module.
 _FUNCTION_MODULES = ("keras", "tf_keras", "tensorflow")
@@ -46,22 +63,26 @@ def read_quantizer_text(identifier: Any, where: str) -> tuple[str, Mapping[str, 
         return _from_dictionary(identifier, where)
     if isinstance(identifier, str):
         return _from_call(identifier.strip(), where)
-    raise UnsupportedError(f"{where}: a quantizer's name or configuration was expected, got {identifier!r}.")
+    got = shortened(repr(identifier))
+    raise UnsupportedError(f"{where}: a quantizer's name or configuration was expected, got {got}.")
 
 
 def _from_dictionary(identifier: Config, where: str) -> tuple[str, Mapping[str, Any]]:
     name, config = str(identifier.get("class_name", "")), identifier.get("config")
     if name == "function":
         module = str(identifier.get("module")).partition(".")[0]
-        if isinstance(config, str) and module in _FUNCTION_MODULES:
+        if isinstance(config, str) and (
+            module in _FUNCTION_MODULES or (module == "qkeras" and config in QKERAS_FUNCTIONS)
+        ):
             return config, {}
         function = config if isinstance(config, str) else identifier.get("registered_name")
         raise UnsupportedError(
-            f"{where}: {function!r} is a Python function of the model's author, and its code is not in the file; "
-            f"use a quantizer such as quantized_relu(bits, integer)."
+            f"{where}: {shortened(repr(function))} is a Python function of the model's author, and its code is not in "
+            f"the file; use a quantizer such as quantized_relu(bits, integer)."
         )
     if not name or not isinstance(config, dict):
-        raise UnsupportedError(f"{where}: a quantizer's class and configuration were expected, got {identifier!r}.")
+        got = shortened(repr(identifier))
+        raise UnsupportedError(f"{where}: a quantizer's class and configuration were expected, got {got}.")
     return class_of(identifier), config
 
 
@@ -79,14 +100,16 @@ def _from_call(text: str, where: str) -> tuple[str, Mapping[str, Any]]:
         values = [ast.literal_eval(argument) for argument in call.args]
         options = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
-        raise UnsupportedError(f"{where}: {text[:200]!r} is no quantizer that hwgen can read ({error}).") from error
+        raise UnsupportedError(
+            f"{where}: {text[:200]!r} is no quantizer that hwgen can read ({shortened(str(error))})."
+        ) from error
     parameters = PARAMETERS.get(name)
     if parameters is None:
         return name, options | ({"arguments": values} if values else {})
     if len(values) > len(parameters):
-        raise UnsupportedError(f"{where}: {text!r} has more arguments than {name} takes.")
+        raise UnsupportedError(f"{where}: {text[:200]!r} has more arguments than {name} takes.")
     positional = dict(zip(parameters, values, strict=False))
     twice = sorted(positional.keys() & options.keys())
     if twice:
-        raise UnsupportedError(f"{where}: {text!r} gives {twice[0]} twice.")
+        raise UnsupportedError(f"{where}: {text[:200]!r} gives {twice[0]} twice.")
     return name, positional | options

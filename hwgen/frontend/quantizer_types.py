@@ -1,9 +1,18 @@
 """QKeras quantizers as configurations, every option of them understood."""
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Literal
 
 Alpha = float | tuple[float, ...] | Literal["auto", "auto_po2"] | None
+
+
+class Sigmoid(Enum):
+    """What QKeras takes for a sigmoid; ``qkeras.set_internal_sigmoid`` switches it for a whole process."""
+
+    HARD = "hard"
+    SMOOTH = "smooth"
+    REAL = "real"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,23 +28,81 @@ class QuantizedBits:
 
 
 @dataclass(frozen=True, slots=True)
+class QuantizedLinear:
+    """Of qkeras-v3: alpha divides what is rounded, too."""
+
+    bits: int
+    integer: int
+    symmetric: bool
+    keep_negative: bool
+    alpha: Alpha
+
+    @property
+    def sign(self) -> bool:
+        """Whether it is the sign: one bit, half a step up or down."""
+        return self.bits == 1 and self.keep_negative
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizedHswish:
+    """quantized_bits of ``x * clip(x + shift, 0, bound) / bound``."""
+
+    quantizer: QuantizedBits
+    shift: float
+    bound: float
+
+
+@dataclass(frozen=True, slots=True)
 class QuantizedRelu:
+    """``sigmoid``: which one comes before it, None for none; ``bound``: the largest value, None for the grid's."""
+
     bits: int
     integer: int
     negative_slope: float
+    sigmoid: Sigmoid | None = None
+    bound: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizedTanh:
+    bits: int
+    symmetric: bool
+    sigmoid: Sigmoid
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizedSigmoid:
+    bits: int
+    symmetric: bool
+    sigmoid: Sigmoid
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizedUlaw:
+    bits: int
+    integer: int
+    symmetric: bool
+    u: float
+    sigmoid: Sigmoid
 
 
 @dataclass(frozen=True, slots=True)
 class Ternary:
+    """ternary; or stochastic_ternary, which is the same at inference."""
+
     alpha: Alpha
     threshold: float | None
     unrolls: int
+    stochastic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Binary:
+    """binary; or stochastic_binary, which is the same at inference."""
+
     use_01: bool
     alpha: Alpha
+    stochastic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +114,7 @@ class PowerOfTwo:
     signed: bool
     quadratic: bool
     floor: bool
+    negative_slope: float = 0.0
 
     @property
     def lowest(self) -> int:
@@ -65,26 +133,62 @@ class PowerOfTwo:
         return self.bits - int(self.signed) - int(needs_sign)
 
 
-QuantizerConfig = QuantizedBits | QuantizedRelu | Ternary | Binary | PowerOfTwo
+QuantizerConfig = (
+    QuantizedBits
+    | QuantizedLinear
+    | QuantizedHswish
+    | QuantizedRelu
+    | QuantizedTanh
+    | QuantizedSigmoid
+    | QuantizedUlaw
+    | Ternary
+    | Binary
+    | PowerOfTwo
+)
 
 
 def quantizer_name(config: QuantizerConfig) -> str:
     """How QKeras writes it, without options that are off; for messages and reports."""
     match config:
         case QuantizedBits():
-            text = f"quantized_bits({config.bits},{config.integer}{',1' if config.symmetric else ''}"
+            return f"quantized_bits({_bits_text(config)})"
+        case QuantizedLinear():
+            text = f"quantized_linear({config.bits},{config.integer}{'' if config.symmetric else ',symmetric=0'}"
             text += "" if config.keep_negative else ",keep_negative=False"
             return text + _alpha_text(config.alpha) + ")"
+        case QuantizedHswish():
+            usual = (config.shift, config.bound) == (3, 6)
+            text = "" if usual else f",relu_shift={config.shift:g},relu_upper_bound={config.bound:g}"
+            return f"quantized_hswish({_bits_text(config.quantizer)}{text})"
         case QuantizedRelu():
             slope = f",negative_slope={config.negative_slope:g}" if config.negative_slope else ""
-            return f"quantized_relu({config.bits},{config.integer}{slope})"
+            before = ",use_sigmoid=1" if config.sigmoid is not None else ""
+            bound = "" if config.bound is None else f",relu_upper_bound={config.bound:g}"
+            return f"quantized_relu({config.bits},{config.integer}{before}{slope}{bound})"
+        case QuantizedTanh():
+            return f"quantized_tanh({config.bits}{_sigmoid_text(config.symmetric, config.sigmoid, 'tanh')})"
+        case QuantizedSigmoid():
+            return f"quantized_sigmoid({config.bits}{_sigmoid_text(config.symmetric, config.sigmoid, 'sigmoid')})"
+        case QuantizedUlaw():
+            return f"quantized_ulaw({config.bits},{config.integer}{',1' if config.symmetric else ''},u={config.u:g})"
         case Ternary():
             threshold = "" if config.threshold is None else f",threshold={config.threshold:g}"
-            return f"ternary({(_alpha_text(config.alpha) + threshold).lstrip(',')})"
+            name = "stochastic_ternary" if config.stochastic else "ternary"
+            return f"{name}({(_alpha_text(config.alpha) + threshold).lstrip(',')})"
         case Binary():
-            return f"binary({(_alpha_text(config.alpha) + (',use_01' if config.use_01 else '')).lstrip(',')})"
+            name = "stochastic_binary" if config.stochastic else "binary"
+            return f"{name}({(_alpha_text(config.alpha) + (',use_01' if config.use_01 else '')).lstrip(',')})"
         case PowerOfTwo():
             return f"quantized_{'' if config.signed else 'relu_'}po2({config.bits})"
+
+
+def _bits_text(config: QuantizedBits) -> str:
+    text = f"{config.bits},{config.integer}{',1' if config.symmetric else ''}"
+    return text + ("" if config.keep_negative else ",keep_negative=False") + _alpha_text(config.alpha)
+
+
+def _sigmoid_text(symmetric: bool, sigmoid: Sigmoid, function: str) -> str:
+    return (",symmetric=1" if symmetric else "") + (f",use_real_{function}=1" if sigmoid is Sigmoid.REAL else "")
 
 
 def _alpha_text(alpha: Alpha) -> str:

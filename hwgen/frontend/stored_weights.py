@@ -216,10 +216,10 @@ class _Reader:
             arrays.update(self.numbered_layer(entry.wrapped, name, self.group(inside["layer"], "a layer")))
         if normalization_order(entry) and inside["batchnorm"] is not None:
             normalization = self.group(inside["batchnorm"], "a batch norm")
-            arrays.update(self.variables(name, normalization_order(entry), normalization.get("vars")))
+            arrays.update(self.variables(name, normalization_order(entry), self.inner(normalization, name)))
         if inside["cell"] is not None:  # a recurrent layer's weights are those of its cell
             cell = self.group(inside["cell"], "a cell")
-            return arrays | self.variables(name, variable_order(entry), cell.get("vars"))
+            return arrays | self.variables(name, variable_order(entry), self.inner(cell, name))
         match entry.wrapped, entry.class_name:
             case None, _:
                 order: list[str] | Callable[[int], list[str]] = variable_order(entry)
@@ -228,6 +228,11 @@ class _Reader:
             case _:
                 return arrays
         return arrays | self.variables(name, order, inside["vars"])
+
+    def inner(self, part: h5py.Group, layer: str) -> Any:
+        """The variables of a part of a layer."""
+        with reading(f"{self.path}: the group of weights of layer {layer!r}"):
+            return part.get("vars")
 
     def variables(
         self, layer: str, order: list[str] | Callable[[int], list[str]], group: Any

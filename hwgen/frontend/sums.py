@@ -6,9 +6,9 @@ into the quantizer's thresholds.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import lcm
+from math import lcm, prod
 
 import numpy as np
 
@@ -32,11 +32,12 @@ class WeightedSum:
 
     Attributes:
         layer: the source layer's name.
-        kernel: codes, output channels last.
+        kernel: codes, (..., inputs of one group, output channels).
         factor: what the input's codes are further multiplied by (an activation's scale), 1 as a rule.
         bias: one exact value a channel, or None.
         input_fraction: of the value that is read.
         emit: builds the layer.
+        groups: in how many groups the channels stand.
     """
 
     layer: str
@@ -45,6 +46,7 @@ class WeightedSum:
     bias: tuple[Fraction, ...] | None
     input_fraction: int
     emit: Emit
+    groups: int = 1
 
     @property
     def channels(self) -> int:
@@ -62,7 +64,35 @@ class WeightedSum:
     @property
     def plain(self) -> bool:
         """Whether no scale is left over: the sum's own grid holds its values."""
-        return all(scale == 1 for scale in self.scales()) and all(_dyadic(b) for b in self.biases())
+        return all(scale == 1 for scale in self.scales()) and all(is_dyadic(b) for b in self.biases())
+
+    def common_scale(self) -> Fraction | None:
+        """The scale of all channels, where a grid holds what it multiplies and it is no power of two; else None."""
+        scales = self.scales()
+        scale = scales[0]
+        if is_power_of_two(scale) or any(s != scale for s in scales):
+            return None
+        return scale if all(is_dyadic(b / scale) for b in self.biases()) else None
+
+    @property
+    def uniform(self) -> bool:
+        """Whether a grid holds the sum but for one positive factor."""
+        scales = self.scales()
+        alike = all(s == scales[0] for s in scales) and is_power_of_two(scales[0])
+        return self.common_scale() is not None or (alike and all(is_dyadic(b) for b in self.biases()))
+
+    def emit_unscaled(self) -> tuple[Value, Fraction]:
+        """Build the sum so that its codes are the exact values but for one positive factor.
+
+        Raises:
+            UnsupportedError: as in ``emit_exact``.
+        """
+        scale = self.common_scale()
+        if scale is None:
+            return self.emit_exact(), Fraction(1)
+        bias = None if self.bias is None else tuple(b / scale for b in self.bias)
+        kernel = replace(self.kernel, scale=(Fraction(1),))
+        return replace(self, kernel=kernel, bias=bias, factor=Fraction(1)).emit_exact(), scale
 
     def emit_exact(self) -> Value:
         """Build the sum so that its codes are the exact values.
@@ -71,14 +101,14 @@ class WeightedSum:
             UnsupportedError: scales or bias are no binary fractions, or the weights would grow too wide.
         """
         scales, biases = self.scales(), self.biases()
-        if not all(_dyadic(v) for v in (*scales, *biases)):
+        if not all(is_dyadic(v) for v in (*scales, *biases)):
             raise UnsupportedError(
                 f"layer {self.layer!r}: its scales are no binary fractions, so no fixed-point type holds its sums "
                 f"exactly; let a quantizer (QActivation) follow it directly."
             )
-        extra = max(_fraction_bits(s) for s in scales)
+        extra = max(fraction_bits(s) for s in scales)
         fraction = self.kernel.fraction + extra
-        bias_bits = max(_fraction_bits(b) for b in biases)
+        bias_bits = max(fraction_bits(b) for b in biases)
         more = max(0, bias_bits - (fraction + self.input_fraction))
         fraction, extra = fraction + more, extra + more
         factors = [int(s * Fraction(2) ** extra) for s in scales]
@@ -115,11 +145,12 @@ class WeightedSum:
         return value, ascending
 
 
-def _dyadic(value: Fraction) -> bool:
+def is_dyadic(value: Fraction) -> bool:
+    """Whether some number of bits after the binary point holds a number."""
     return value.denominator & (value.denominator - 1) == 0
 
 
-def _fraction_bits(value: Fraction) -> int:
+def fraction_bits(value: Fraction) -> int:
     """Bits after the binary point that a binary fraction needs; negative where it is a multiple of 2, 4, …"""
     if value == 0:
         return -1000
@@ -134,12 +165,11 @@ def float32_exactness(
     """Whether float32 can compute the sum in any order without rounding.
 
     Args:
-        given: interval of each row of the matrix.
-        matrix: (rows, channels) weight codes.
+        given: interval of each entry of a window, (positions * input channels).
+        matrix: (positions * inputs of one group, channels) weight codes.
         remarks: what is known to differ already.
     """
-    largest = [max(abs(a), abs(b)) for a, b in zip(given.low.tolist(), given.high.tolist(), strict=True)]
-    magnitude = np.abs(matrix).astype(object).T @ np.array(largest, dtype=object)
+    magnitude = _largest_sums(total, given, matrix)
     lsb = Fraction(2) ** -(total.kernel.fraction + total.input_fraction)
     bits = 0
     for channel, bias in enumerate(total.biases()):
@@ -158,7 +188,51 @@ def float32_exactness(
     return Exactness(layer, not reasons, bits, "; ".join(reasons) if reasons else f"sums need {bits} of 24 bits")
 
 
-def dense_interval(name: str, codes: IntArray, bias: IntArray, given: Interval) -> Interval:
-    """Interval of a sum over a (rows, channels) matrix of codes."""
-    wide = FixedType(True, 64, 0)
-    return sum_interval(name, SparseTensor.from_dense(codes, wide), bias, given)
+def _largest_sums(total: WeightedSum, given: Interval, matrix: IntArray) -> list[int]:
+    """The sum of magnitudes of each channel, in steps of the sum."""
+    ends = zip(given.low.tolist(), given.high.tolist(), strict=True)
+    largest = np.array([max(abs(a), abs(b)) for a, b in ends], dtype=object)
+    groups, (rows, channels) = total.groups, matrix.shape
+    within = total.kernel.code.shape[-2]
+    by_group = largest.reshape(rows // within, groups, within)
+    magnitudes: list[int] = []
+    for group in range(groups):
+        columns = matrix[:, group * (channels // groups) : (group + 1) * (channels // groups)]
+        magnitudes += (np.abs(columns).astype(object).T @ by_group[:, group].ravel()).tolist()
+    return magnitudes
+
+
+def remembered(emit: Emit) -> Emit:
+    """The same layer for the same codes: several readers of a sum share it."""
+    built: dict[tuple[int, bytes, bytes], Value] = {}
+
+    def once(codes: IntArray, fraction: int, bias: IntArray) -> Value:
+        key = fraction, codes.tobytes(), bias.tobytes()
+        if key not in built:
+            built[key] = emit(codes, fraction, bias)
+        return built[key]
+
+    return once
+
+
+def matrix_interval(name: str, weight: SparseTensor, bias: IntArray, given: Interval) -> Interval:
+    """Interval of a sum over the windows of a sparse (..., inputs, channels) weight."""
+    channels = weight.shape[-1]
+    matrix = SparseTensor((prod(weight.shape[:-1]), channels), weight.type, weight.index, weight.code)
+    return sum_interval(name, matrix, bias, given)
+
+
+def weight_tensor(codes: IntArray, fraction: int, groups: int = 1) -> SparseTensor:
+    """Weights (..., inputs of one group, channels) as a full tensor (..., inputs, channels), in the narrowest type."""
+    kind = FixedType.holding(int(codes.min(initial=0)), int(codes.max(initial=0)), fraction)
+    if groups == 1:
+        return SparseTensor.from_dense(codes, kind)
+    *window, within, channels = codes.shape
+    flat = codes.ravel()
+    stored = np.flatnonzero(flat)
+    position, rest = np.divmod(stored, within * channels)
+    row, column = np.divmod(rest, channels)
+    group = column // (channels // groups)
+    index = (position * groups * within + group * within + row) * channels + column
+    order = np.argsort(index)
+    return SparseTensor((*window, groups * within, channels), kind, index[order], flat[stored][order])

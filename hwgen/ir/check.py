@@ -14,7 +14,7 @@
    quantizes to the input's type.
 5. Range: no sum reaches 2**62 in magnitude, no shift to the left leaves 64 bits, and every exact layer's output type
    holds every code that its interval reaches, so no exact layer ever overflows.
-6. Step functions: thresholds ascend, levels are monotone and fit the output type; one channel a channel of the input,
+6. Step functions: thresholds ascend, levels fit the output type; one channel a channel of the input,
    or one for all.
 7. Exactness and notes are for people; they are not checked.
 """

@@ -199,7 +199,4 @@ def _check_step(layer: StepFunction, given: Value) -> None:
     # Compared, not subtracted: a difference of two int64 may not fit int64.
     if (layer.thresholds[:, 1:] < layer.thresholds[:, :-1]).any():
         raise NetworkError(f"layer {layer.name!r}: thresholds must ascend.")
-    falls, rises = layer.levels[:, 1:] < layer.levels[:, :-1], layer.levels[:, 1:] > layer.levels[:, :-1]
-    if (falls.any(axis=1) & rises.any(axis=1)).any():
-        raise NetworkError(f"layer {layer.name!r}: levels must be monotone in each channel.")
     check_holds(layer, int(layer.levels.min()), int(layer.levels.max()))

@@ -221,14 +221,14 @@ class Requantize(_OneInput):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepFunction(_OneInput, _Contents):
-    """A monotone step function of the input code, one for each channel (last axis) or one for all.
+    """A step function of the input code, one for each channel (last axis) or one for all.
 
     ``output = levels[c, k]`` where k of the thresholds ``thresholds[c]`` are at most the input.
 
     Attributes:
         thresholds: (channels or 1, steps) int64, ascending along the steps; a threshold that the input's range never
             reaches is ``2**62``.
-        levels: (channels or 1, steps + 1) int64 output codes, monotone along the steps.
+        levels: (channels or 1, steps + 1) int64 output codes; they rise and fall as they like.
         origin: what the function computes, for people: for example "scale, batch norm, quantized_relu(6,0)".
     """
 

@@ -21,7 +21,6 @@ from hwgen.ir.layers import (
     Requantize,
     Reshape,
     StepFunction,
-    step_codes,
 )
 from hwgen.ir.merge_ranges import aligned, merged
 from hwgen.ir.network import Network
@@ -80,8 +79,7 @@ def layer_interval(layer: Layer, sources: Sequence[Value], intervals: Sequence[I
         case Requantize():
             return _requantized(layer, source, given)
         case StepFunction():
-            ends = np.sort(np.stack([step_codes(layer, given.low), step_codes(layer, given.high)]), axis=0)
-            return Interval(ends[0], ends[1])
+            return _stepped(layer, given)
         case _:
             assert_never(layer)
 
@@ -136,6 +134,18 @@ def _concatenated(layer: Concatenate, sources: Sequence[Value], intervals: Seque
     if layer.axis == len(layer.output.shape) - 1:
         return Interval(np.concatenate([i.low for i in shifted]), np.concatenate([i.high for i in shifted]))
     return Interval(np.min([i.low for i in shifted], axis=0), np.max([i.high for i in shifted], axis=0))
+
+
+def _stepped(layer: StepFunction, given: Interval) -> Interval:
+    """The lowest and the highest of the levels that each channel reaches."""
+    ends = []
+    for channel, (low, high) in enumerate(zip(given.low.tolist(), given.high.tolist(), strict=True)):
+        row = channel if len(layer.thresholds) > 1 else 0
+        first, last = np.searchsorted(layer.thresholds[row], [low, high], side="right").tolist()
+        reached = layer.levels[row, first : last + 1]
+        ends.append((int(reached.min()), int(reached.max())))
+    pairs = np.array(ends, dtype=np.int64).reshape(-1, 2)
+    return Interval(pairs[:, 0], pairs[:, 1])
 
 
 def _requantized(layer: Requantize, source: Value, given: Interval) -> Interval:

@@ -8,15 +8,17 @@ from enum import Enum
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from hwgen.emit.certificate import CERTIFICATE_FILE
 from hwgen.errors import InputError, NetworkError, ProjectError
 from hwgen.ir import Network, network_from_json
 from hwgen.tools import SourceTree
+from hwgen.verify.certificate import StepChecks, check_step_functions
 
 PROJECT_FILE = "project.json"
 NETWORK_FILE = "network.json"
 
 _FORMAT = 1
-_DOCUMENTS = frozenset({PROJECT_FILE, NETWORK_FILE})
+_DOCUMENTS = frozenset({PROJECT_FILE, NETWORK_FILE, CERTIFICATE_FILE})
 _SOURCE_SUFFIXES = frozenset({".cpp", ".cc", ".h", ".hpp"})
 
 
@@ -45,12 +47,14 @@ class Project:
         tree: C++ sources and headers as they are.
         changes: files that differ from what ``project.json`` says hwgen wrote, by path.
         sha256: of network and sources, as they are.
+        steps: forms of step functions that were checked when it was opened.
     """
 
     network: Network
     tree: SourceTree
     changes: tuple[FileChange, ...]
     sha256: str
+    steps: StepChecks
 
 
 def open_project(directory: Path) -> Project:
@@ -101,7 +105,8 @@ def project_from_files(files: Mapping[str, bytes], where: str) -> Project:
     ap_types = str(document.get("include", ""))
     has_ap_types = bool(ap_types) and any(path.startswith(f"{ap_types}/") for path in sources)
     tree = SourceTree(sources, units, (".", "firmware"), ap_types if has_ap_types else "")
-    return Project(network, tree, _changes(document["files"], files), _digest(files, sources))
+    checks = check_step_functions(files, network, where)
+    return Project(network, tree, _changes(document["files"], files), _digest(files, sources), checks)
 
 
 def _is_source(path: str) -> bool:

@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hwgen.verify.certificate import StepChecks
 from hwgen.verify.mismatch import Mismatch
 from hwgen.verify.project import FileChange
 from hwgen.verify.vectors import LayerCoverage, VectorGroup, VectorKind
@@ -53,6 +54,7 @@ class VerifyReport:
         changes: files that are not as hwgen wrote them.
         project_sha256: of network and sources.
         timing: not compared and not written.
+        steps: what was checked of step functions, at every threshold.
     """
 
     network: str
@@ -70,6 +72,7 @@ class VerifyReport:
     changes: tuple[FileChange, ...]
     project_sha256: str
     timing: Timing = field(compare=False)
+    steps: StepChecks = field(default=StepChecks(0, 0), kw_only=True)
 
     @property
     def exit_code(self) -> int:
@@ -101,6 +104,7 @@ class VerifyReport:
                 }
                 for c in self.coverage
             ],
+            "step_functions": {"forms": self.steps.forms, "codes": self.steps.codes},
             "changes": [{"path": change.path, "change": change.change.value} for change in self.changes],
             "project_sha256": self.project_sha256,
         }
@@ -124,6 +128,10 @@ class VerifyReport:
         lines = [self._verdict()]
         if self.equal and self.samples < FEW_SAMPLES and not self._every:
             lines.append(f"So few samples prove little: verify with {FEW_SAMPLES} or more.")
+        if self.steps.forms:
+            lines.append(
+                f"Forms of step functions checked at every threshold: {self.steps.forms}, at {self.steps.codes} codes."
+            )
         if self.changes:
             changed = ", ".join(f"{change.path} ({change.change.value})" for change in self.changes)
             lines.append(

@@ -134,6 +134,7 @@ def verify_opened_rtl(
         changes=project.changes,
         project_sha256=project.sha256,
         timing=Timing(build.seconds, vectors_s, run_s, build.from_cache),
+        steps=project.steps,
         latency_cycles=project.latency_cycles,
         simulated_latency=latencies,
         surplus=simulated.surplus,

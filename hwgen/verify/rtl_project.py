@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hwgen.emit.certificate import CERTIFICATE_FILE
 from hwgen.errors import ProjectError
 from hwgen.ir import Network, Value
+from hwgen.verify.certificate import StepChecks, check_step_functions
 from hwgen.verify.project import (
     NETWORK_FILE,
     PROJECT_FILE,
@@ -80,6 +82,7 @@ class RtlProject:
         signals: for each value of the network, where its codes are.
         changes: files that differ from what hwgen wrote.
         sha256: of network and sources, as they are.
+        steps: forms of step functions that were checked when it was opened.
     """
 
     network: Network
@@ -92,6 +95,7 @@ class RtlProject:
     signals: Mapping[str, ValueSignals]
     changes: tuple[FileChange, ...]
     sha256: str
+    steps: StepChecks
 
     @property
     def one_beat(self) -> bool:
@@ -123,7 +127,7 @@ def open_rtl_project(directory: Path) -> RtlProject:
     directory = Path(directory)
     if not directory.is_dir():
         raise ProjectError(f"a project folder was expected at {str(directory)!r}, where there is no folder.")
-    paths = {directory / PROJECT_FILE, directory / NETWORK_FILE, *listed_files(directory)}
+    paths = {*(directory / name for name in (PROJECT_FILE, NETWORK_FILE, CERTIFICATE_FILE)), *listed_files(directory)}
     try:
         files = {path.relative_to(directory).as_posix(): path.read_bytes() for path in paths if path.is_file()}
     except OSError as error:
@@ -162,6 +166,7 @@ def rtl_project_from_files(files: Mapping[str, bytes], where: str) -> RtlProject
         signals=_signals(files, network, where),
         changes=_changes(document["files"], files),
         sha256=_digest(files, verilog),
+        steps=check_step_functions(files, network, where),
     )
 
 

@@ -23,6 +23,7 @@ from hwgen.verify.vectors import TestVectors, check_request, make_vectors
 
 DEFAULT_SAMPLES = 2000
 TRACE_MACRO = "HWGEN_TRACE"
+PRISTINE_MACRO = "HWGEN_PRISTINE"
 
 _TRACED_MOST = 512  # samples that differ and are traced
 _CODES_A_CALL = 1 << 23  # inputs and outputs of one call; 64 MB
@@ -99,12 +100,16 @@ class Engine:
 
 
 def simulation_tree(tree: SourceTree, *, pristine: bool, traced: bool) -> SourceTree:
-    """A project's sources as they are compiled: with faster headers unless ``pristine``, with tracing if ``traced``."""
+    """A project's sources as they are compiled: with faster headers unless ``pristine``, with tracing if ``traced``.
+
+    Pristine sources also compute their sums in ap_int types, as they are synthesized, and not in ``long long``.
+    """
     files = dict(tree.files)
     header = f"{tree.ap_types}/{PRIVATE_HEADER}"
     if not pristine and tree.ap_types and header in files:
         files[header] = without_volatile(files[header])
-    return replace(tree, files=files, defines=(TRACE_MACRO,) if traced else ())
+    macros = ((TRACE_MACRO, traced), (PRISTINE_MACRO, pristine))
+    return replace(tree, files=files, defines=tuple(name for name, wanted in macros if wanted))
 
 
 def verify_project(
@@ -195,6 +200,7 @@ def verify_opened(
         changes=project.changes,
         project_sha256=project.sha256,
         timing=Timing(build.seconds, vectors_s, run_s, build.from_cache),
+        steps=project.steps,
     )
 
 

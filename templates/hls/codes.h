@@ -43,4 +43,41 @@ template <int SHIFT, int W> inline ap_uint<W + SHIFT> shifted(const ap_uint<W> &
     return ap_uint<W + SHIFT>(code) << SHIFT;
 }
 
+// Operands, weights and sums of a neuron. What is synthesized, or compiled with -DHWGEN_PRISTINE, computes in ap_int types
+// that hold every sum; any other simulation computes in long long, which holds them as well: additions and
+// multiplications commute with the wrapping to a narrower type, so what is assigned in the end is the same code.
+#if defined(__SYNTHESIS__) || defined(HWGEN_PRISTINE)
+template <class T> using arithmetic = T;
+
+template <class T> inline T weight(long long code) {
+#pragma HLS INLINE
+    return T(code);
+}
+
+template <class T> inline T operand(const T &code) {
+#pragma HLS INLINE
+    return code;
+}
+#else
+template <class T> using arithmetic = long long;
+
+template <class T> struct wrapped;
+
+template <int W> struct wrapped<ap_int<W>> {
+    static constexpr long long of(long long code) { return (long long)((unsigned long long)code << (64 - W)) >> (64 - W); }
+};
+
+template <int W> struct wrapped<ap_uint<W>> {
+    static constexpr long long of(long long code) {
+        return (long long)((unsigned long long)code << (64 - W) >> (64 - W));
+    }
+};
+
+template <class T> constexpr long long weight(long long code) { return wrapped<T>::of(code); }
+
+template <class T> inline long long operand(const T &code) { return code.to_int64(); }
+
+template <int SHIFT> constexpr long long shifted(long long code) { return (long long)((unsigned long long)code << SHIFT); }
+#endif
+
 #endif

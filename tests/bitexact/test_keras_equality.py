@@ -11,10 +11,13 @@ import pytest
 from oracle.keras_environment import building, keras, qkeras
 from oracle.keras_equality import check_equality
 from oracle.keras_rational import keras_outputs
+from oracle.random_graphs import random_graph
+from oracle.random_models import random_model
 
 import hwgen
 
 SLICE = 40
+GRAPHS = 30
 FUZZ = int(os.environ.get("HWGEN_FUZZ", "300"))
 
 Record = Callable[[str, object], None]
@@ -22,7 +25,7 @@ Record = Callable[[str, object], None]
 
 @pytest.mark.parametrize("seed", range(SLICE))
 def test_random_model_has_the_codes_of_its_exact_meaning(seed: int, tmp_path: Path, record_property: Record) -> None:
-    record_property("keras_equality", json.dumps(asdict(check_equality(seed, tmp_path))))
+    record_property("keras_equality", json.dumps(asdict(check_equality(random_model(seed), tmp_path))))
 
 
 @pytest.mark.fuzz
@@ -30,7 +33,20 @@ def test_random_model_has_the_codes_of_its_exact_meaning(seed: int, tmp_path: Pa
 def test_more_random_models_have_the_codes_of_their_exact_meaning(
     seed: int, tmp_path: Path, record_property: Record
 ) -> None:
-    record_property("keras_equality", json.dumps(asdict(check_equality(seed, tmp_path))))
+    record_property("keras_equality", json.dumps(asdict(check_equality(random_model(seed), tmp_path))))
+
+
+@pytest.mark.parametrize("seed", range(GRAPHS))
+def test_random_graph_has_the_codes_of_its_exact_meaning(seed: int, tmp_path: Path, record_property: Record) -> None:
+    record_property("keras_equality", json.dumps(asdict(check_equality(random_graph(seed), tmp_path))))
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", range(GRAPHS, GRAPHS + FUZZ))
+def test_more_random_graphs_have_the_codes_of_their_exact_meaning(
+    seed: int, tmp_path: Path, record_property: Record
+) -> None:
+    record_property("keras_equality", json.dumps(asdict(check_equality(random_graph(seed), tmp_path))))
 
 
 @pytest.mark.parametrize(("weight", "exact"), [(1024, True), (1025, False)])

@@ -25,6 +25,7 @@ from hwgen.ir import (
 
 FILES = [
     "README.md",
+    "step_functions.json",
     "build_lib.sh",
     "firmware/defines.h",
     "firmware/parameters.h",

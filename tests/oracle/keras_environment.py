@@ -18,8 +18,20 @@ with warnings.catch_warnings():
     import tensorflow as tf
     import tf_keras as keras
     from qkeras import quantizers
+    from tensorflow.python.ops import array_ops
+    from tensorflow.python.util import nest
     from tensorflow_model_optimization.sparsity import keras as sparsity
 
+# QConv2DTranspose and QGRU call functions that TensorFlow has moved since.
+for gone in ("stack", "unstack"):
+    if not hasattr(array_ops, gone):
+        setattr(array_ops, gone, getattr(tf, gone))
+
+if not hasattr(nest, "is_sequence"):  # and so do its recurrent cells
+    nest.is_sequence = nest.is_nested
+
+# Fused with its bias, a convolution in groups is not implemented on CPUs.
+tf.config.optimizer.set_experimental_options({"remapping": False})
 tf.get_logger().setLevel("ERROR")  # it advises against tracing many small models, which is what these tests do
 
 

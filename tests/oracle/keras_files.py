@@ -121,6 +121,47 @@ def conv(name: str, kernel: NDArray[Any], bias: NDArray[Any] | None, **options: 
     return replace(made, weights={"kernel": kernel} | ({} if bias is None else {"bias": bias}))
 
 
+def depthwise(name: str, kernel: NDArray[Any], bias: NDArray[Any] | None, **options: Any) -> KerasLayer:
+    """QDepthwiseConv2D of a kernel (rows, columns, channels, multiplier), with 6-bit weights."""
+    config = _window(kernel) | {"depth_multiplier": kernel.shape[-1], "use_bias": bias is not None}
+    config |= {"depthwise_quantizer": quantized_bits(6), "bias_quantizer": quantized_bits(6)}
+    made = layer("QDepthwiseConv2D", name, **config | _TRAINING_OPTIONS | options)
+    return replace(made, weights={"depthwise_kernel": kernel} | ({} if bias is None else {"bias": bias}))
+
+
+def separable(
+    name: str, kernel: NDArray[Any], pointwise: NDArray[Any], bias: NDArray[Any], **options: Any
+) -> KerasLayer:
+    """QSeparableConv1D or QSeparableConv2D, by the kernel's rank, with 6-bit weights."""
+    config = _window(kernel) | {"depth_multiplier": kernel.shape[-1], "filters": pointwise.shape[-1]}
+    quantizers = {f"{what}_quantizer": quantized_bits(6) for what in ("depthwise", "pointwise", "bias")}
+    made = layer(f"QSeparableConv{kernel.ndim - 2}D", name, **config | quantizers | _TRAINING_OPTIONS | options)
+    return replace(made, weights={"depthwise_kernel": kernel, "pointwise_kernel": pointwise, "bias": bias})
+
+
+def transposed(name: str, kernel: NDArray[Any], bias: NDArray[Any], **options: Any) -> KerasLayer:
+    """QConv2DTranspose of a kernel (rows, columns, filters, channels), with 6-bit weights."""
+    config = _window(kernel) | {"filters": kernel.shape[-2], "output_padding": None}
+    quantizers = {f"{what}_quantizer": quantized_bits(6) for what in ("kernel", "bias")}
+    made = layer("QConv2DTranspose", name, **config | quantizers | _TRAINING_OPTIONS | options)
+    return replace(made, weights={"kernel": kernel, "bias": bias})
+
+
+def with_norm(plain: KerasLayer, norm: Arrays) -> KerasLayer:
+    """The layer of QKeras that folds a batch norm into this one: its name ends in Batchnorm."""
+    config = {**plain.config, **_NORMALIZATION, "ema_freeze_delay": None, "folding_mode": "ema_stats_folding"}
+    return replace(plain, class_name=f"{plain.class_name}Batchnorm", config=config, weights={**plain.weights, **norm})
+
+
+def _window(kernel: NDArray[Any]) -> Config:
+    rank = kernel.ndim - 2
+    return {
+        **{"kernel_size": list(kernel.shape[:rank]), "strides": [1] * rank, "padding": "valid"},
+        **{"data_format": "channels_last", "dilation_rate": [1] * rank, "groups": 1},
+        **{"activation": "linear", "use_bias": True},
+    }
+
+
 def conv_batchnorm(
     name: str, kernel: NDArray[Any], bias: NDArray[Any] | None, norm: Arrays, **options: Any
 ) -> KerasLayer:

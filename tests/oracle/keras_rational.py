@@ -5,7 +5,7 @@ parameters are read from the model object, so this shares neither a file reader 
 NumPy object arrays of ``Fraction``, or of ``Surd`` between a batch norm and the quantizer after it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, lcm
@@ -22,7 +22,8 @@ from oracle.quantizer_rational import (
     exact_parameter,
     has_automatic_scale,
 )
-from oracle.surd import maximum, surd
+from oracle.rational_layers import average, depthwise, merged, moved, transposed
+from oracle.surd import Number, floor, linear, maximum, surd
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +38,46 @@ def evaluate(model: Any, inputs: Exact) -> Exact:
     """The model's outputs; the last layer's softmax is left out.
 
     Args:
-        model: a chain of layers.
+        model: with one input and one output.
         inputs: (samples, *shape) Fractions.
     """
-    *_, last = trace(model, inputs)
+    *_, last = trace(model, [inputs])
     return last.output
 
 
-def trace(model: Any, inputs: Exact) -> Iterator[Step]:
+def output_layers(model: Any) -> list[Any]:
+    """The layers whose outputs are the model's, pruning wrappers taken off."""
+    return [unwrapped(tensor._keras_history.layer) for tensor in model.outputs]
+
+
+def trace(model: Any, inputs: Sequence[Exact]) -> Iterator[Step]:
     """Every layer's output in order.
 
+    Args:
+        inputs: (samples, *shape) Fractions for each input of the model.
     Raises:
         NotExactError: a layer has no exact meaning on what it is given.
     """
-    layers = [unwrapped(layer) for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
-    yield Step("input", inputs)
-    for layer in layers:
-        inputs = _layer(layer, inputs, is_last=layer is layers[-1])
-        yield Step(layer.name, inputs)
+    known: dict[str, Exact] = {}
+    for tensor, given in zip(model.inputs, inputs, strict=True):
+        known[tensor._keras_history.layer.name] = given
+        yield Step("input", given)
+    last = {layer.name for layer in output_layers(model)}
+    for wrapped in model.layers:
+        if isinstance(wrapped, keras.layers.InputLayer):
+            continue
+        layer, node = unwrapped(wrapped), wrapped.inbound_nodes[0]
+        sources = [known[tensor._keras_history.layer.name] for tensor in _tensors(node.keras_inputs)]
+        known[wrapped.name] = _merge_or_layer(layer, sources, layer.name in last)
+        yield Step(layer.name, known[wrapped.name])
+
+
+def _tensors(given: Any) -> list[Any]:
+    return list(given) if isinstance(given, list | tuple) else [given]
+
+
+def _merge_or_layer(layer: Any, sources: list[Exact], is_last: bool) -> Exact:
+    return merged(layer, sources) if len(sources) > 1 else _layer(layer, sources[0], is_last)
 
 
 def _layer(layer: Any, x: Exact, is_last: bool) -> Exact:
@@ -66,6 +89,40 @@ def _layer(layer: Any, x: Exact, is_last: bool) -> Exact:
         case "QConv2DBatchnorm":
             kernel, bias = _folded(layer)
             y = _convolution(layer, x, kernel) + bias
+        case "QDenseBatchnorm":
+            kernel, bias = _folded(layer)
+            y = _dot(x, kernel) + bias
+        case "QDepthwiseConv2D" | "DepthwiseConv1D" | "DepthwiseConv2D":
+            y = depthwise(_checked(x), _parameter(layer, "depthwise_kernel", "depthwise"), layer) + _bias(layer)
+        case "QDepthwiseConv2DBatchnorm":
+            kernel, bias = _folded(layer, "depthwise")
+            y = depthwise(_checked(x), kernel, layer) + bias
+        case "QSeparableConv1D" | "QSeparableConv2D" | "SeparableConv1D" | "SeparableConv2D":
+            between = depthwise(_checked(x), _parameter(layer, "depthwise_kernel", "depthwise"), layer)
+            pointwise = _parameter(layer, "pointwise_kernel", "pointwise")
+            y = _dot(between, pointwise.reshape(pointwise.shape[-2:])) + _bias(layer)
+        case "QConv2DTranspose" | "Conv1DTranspose" | "Conv2DTranspose":
+            y = transposed(_checked(x), _parameter(layer, "kernel"), layer) + _bias(layer)
+        case (
+            "AveragePooling1D"
+            | "AveragePooling2D"
+            | "GlobalAveragePooling1D"
+            | "GlobalAveragePooling2D"
+            | "QAveragePooling2D"
+            | "QGlobalAveragePooling2D"
+        ):
+            return each(exact_activation(getattr(layer, "activation", None)), average(layer, x))
+        case (
+            "ZeroPadding1D"
+            | "ZeroPadding2D"
+            | "Cropping1D"
+            | "Cropping2D"
+            | "UpSampling1D"
+            | "UpSampling2D"
+            | "Permute"
+            | "RepeatVector"
+        ):
+            return moved(layer, x)
         case "BatchNormalization" | "QBatchNormalization":
             return _batch_norm(layer, x)
         case "MaxPooling1D" | "MaxPooling2D":
@@ -77,7 +134,7 @@ def _layer(layer: Any, x: Exact, is_last: bool) -> Exact:
             return x.reshape(len(x), -1)
         case "Reshape":
             return x.reshape(len(x), *layer.target_shape)
-        case "Dropout":
+        case "Dropout" | "SpatialDropout2D":
             return x
         case "ReLU":
             return each(lambda n: maximum(n, Fraction(0)), x)
@@ -94,8 +151,13 @@ def _layer(layer: Any, x: Exact, is_last: bool) -> Exact:
     return each(exact_activation(layer.activation), y)
 
 
-def _parameter(layer: Any, name: str) -> Exact:
-    quantizer = getattr(layer, f"{name}_quantizer_internal", None)
+def _checked(x: Exact) -> Exact:
+    _integers(x)  # refuses square roots
+    return x
+
+
+def _parameter(layer: Any, name: str, quantized_as: str | None = None) -> Exact:
+    quantizer = getattr(layer, f"{quantized_as or name}_quantizer_internal", None)
     return exact_parameter(quantizer, getattr(layer, name).numpy())
 
 
@@ -125,12 +187,17 @@ def _integers(numbers: Exact) -> tuple[Exact, int]:
 
 def _convolution(layer: Any, x: Exact, kernel: Exact) -> Exact:
     """Cross-correlation: for every tap of the window, a product over channels."""
-    assert getattr(layer, "groups", 1) == 1
-    window, channels = kernel.shape[:-2], kernel.shape[-2:]
+    window, (within, filters) = kernel.shape[:-2], kernel.shape[-2:]
     strides, dilation = _pair(layer.strides), _pair(layer.dilation_rate)
     x, sizes = _padded(x, window, strides, dilation, layer.padding, Fraction(0))
-    columns = [_tap(x, tap, sizes, strides, dilation) for tap in np.ndindex(*window)]
-    return _dot(np.concatenate(columns, axis=-1), kernel.reshape(-1, channels[-1]))
+    groups = []
+    for group in range(layer.groups):
+        inputs = x[..., group * within : (group + 1) * within]
+        outputs = slice(group * (filters // layer.groups), (group + 1) * (filters // layer.groups))
+        columns = [_tap(inputs, tap, sizes, strides, dilation) for tap in np.ndindex(*window)]
+        weights = kernel[..., outputs].reshape(-1, filters // layer.groups)
+        groups.append(_dot(np.concatenate(columns, axis=-1), weights))
+    return np.concatenate(groups, axis=-1)
 
 
 def _max_pool(x: Exact, window: tuple[int, ...], strides: tuple[int, ...], padding: str) -> Exact:
@@ -211,22 +278,25 @@ def _batch_norm(layer: Any, x: Exact) -> Exact:
     return result
 
 
-def _folded(layer: Any) -> tuple[Exact, Exact]:
-    """QConv2DBatchnorm: kernel ``q(inv * W)`` and bias ``q(inv * (b - mean) + beta)``.
+def _folded(layer: Any, name: str = "") -> tuple[Exact, Exact]:
+    """Layers with a batch norm: kernel ``q(inv * W)`` and bias ``q(inv * (b - mean) + beta)``.
 
     ``inv`` is ``gamma / sqrt(variance + epsilon)``, a real number.
     """
-    kernel = each(Fraction, layer.kernel.numpy().astype(object))
-    gamma, beta, mean, variance = _batch_norm_parameters(layer.batchnorm, kernel.shape[-1])
+    stored = getattr(layer, f"{name}_kernel" if name else "kernel").numpy()
+    channels = layer.batchnorm.moving_mean.shape[0]
+    kernel = each(Fraction, stored.astype(object)).reshape(-1, channels)
+    gamma, beta, mean, variance = _batch_norm_parameters(layer.batchnorm, channels)
     given = each(Fraction, layer.bias.numpy().astype(object)) if layer.use_bias else gamma * 0
     folded_bias = np.empty(given.shape, dtype=object)
     folded_kernel = np.empty(kernel.shape, dtype=object)
     for channel, (g, b, m, v) in enumerate(zip(gamma, beta, mean, variance, strict=True)):
         folded_bias[channel] = surd(b, g * (given[channel] - m), v)
         folded_kernel[..., channel] = each(lambda w, g=g, v=v: surd(Fraction(0), g * w, v), kernel[..., channel])
+    quantizer = getattr(layer, f"{name or 'kernel'}_quantizer_internal")
     in_float32 = [tensor.numpy() for tensor in layer.get_folded_weights()]
     return (
-        _quantize_folded(layer.kernel_quantizer_internal, folded_kernel, in_float32[0]),
+        _quantize_folded(quantizer, folded_kernel.reshape(stored.shape), in_float32[0]),
         _quantize_folded(layer.bias_quantizer_internal, folded_bias, in_float32[1]),
     )
 
@@ -235,19 +305,33 @@ def _quantize_folded(quantizer: Any, exact: Exact, in_float32: np.ndarray) -> Ex
     if quantizer is None:
         raise NotExactError("a folded parameter without a quantizer is irrational")
     if has_automatic_scale(quantizer):
-        # The scale is float32's, so the tensor that it is taken from is float32's too.
-        return exact_parameter(quantizer, in_float32)
+        # The scale is float32's, so the tensor that it is taken from is float32's too; each number rounded once, which
+        # TensorFlow's reciprocal square root and two products do up to a few units of the last place.
+        once = each(_nearest_float32, exact).astype(np.float32)
+        assert np.abs(once - in_float32).max(initial=0.0) <= 2.0**-20 * np.abs(once).max(initial=0.0), "folds differ"
+        return exact_parameter(quantizer, once)
     return each(exact_activation(quantizer), exact)
 
 
-def keras_outputs(model: Any, inputs: np.ndarray) -> np.ndarray:
-    """What Keras itself predicts in float32, without the last layer's softmax: (samples, *shape) float32."""
-    last = unwrapped(model.layers[-1])
-    softmax = getattr(last, "activation", None) is keras.activations.softmax
-    if softmax:
-        last.activation = keras.activations.linear
+def _nearest_float32(number: Number) -> float:
+    if isinstance(number, Fraction):
+        return float(np.float32(float(number)))
+    scale = 2**60
+    return float(np.float32(floor(linear(number, Fraction(scale))) / scale))
+
+
+def keras_outputs(model: Any, inputs: np.ndarray | list[np.ndarray]) -> np.ndarray | list[np.ndarray]:
+    """What Keras itself predicts in float32, without the last layers' softmax: (samples, *shape) float32 each."""
+    ends = [layer for layer in output_layers(model) if _is_softmax(layer)]
+    for layer in ends:
+        layer.activation = keras.activations.linear
     try:
-        return np.asarray(model.predict_on_batch(inputs.astype(np.float32)))
+        given = inputs if isinstance(inputs, np.ndarray) else [array.astype(np.float32) for array in inputs]
+        return model.predict_on_batch(given.astype(np.float32) if isinstance(given, np.ndarray) else given)
     finally:
-        if softmax:
-            last.activation = keras.activations.softmax
+        for layer in ends:
+            layer.activation = keras.activations.softmax
+
+
+def _is_softmax(layer: Any) -> bool:
+    return getattr(layer, "activation", None) is keras.activations.softmax

@@ -12,8 +12,8 @@ from itertools import pairwise
 from oracle.mutants import Code, Kind, Mutant, code_lines, matches, other_numbers, swapped
 
 _LEFT_OUT = ("ap_types", "trace.h", "_unused.h", "parameters.h")
-_FUNCTION = re.compile(r"^(?:static |inline )*(?:void|ap_u?int<\d+>) (\w+)\((.*)\) \{")
-_PARAMETER = re.compile(r"(\w+) (\w+)\[(\d+)\]")
+_FUNCTION = re.compile(r"^(?:static |inline )*(?:void|\w+_t) (\w+)\((.*)\) \{")
+_PARAMETER = re.compile(r"([\w<>]+) (\w+)\[(\d+)\]")
 _TYPEDEF = re.compile(r"^typedef .* (\w+);")
 _TABLE = re.compile(r"^static const ap_u?int<\d+> (\w+)((?:\[\d+\])+)")
 _NUMBER = r"(?<![\w.\]])(-?\d+)(?![\w.])"
@@ -59,12 +59,12 @@ def cpp_mutants(files: Mapping[str, bytes]) -> list[Mutant]:
 
 
 def _read(text: str) -> list[Code]:
-    """The code that is compiled: no directives, nothing that only a trace has."""
+    """The code that is simulated: no directives, nothing that only a trace or a synthesis has."""
     found, traced = [], False
     for code in code_lines(text):
         directive = code.text.strip()
         if directive.startswith("#"):
-            if directive.startswith("#ifdef HWGEN_TRACE"):
+            if directive.startswith(("#ifdef HWGEN_TRACE", "#if defined(__SYNTHESIS__)")):
                 traced = True
             elif directive.startswith(("#else", "#endif")):
                 traced = False

@@ -380,7 +380,7 @@ def _dataset(content: bytes, random: Random) -> bytes:
             case 10:
                 holder.create_dataset(name, shape=shape, dtype=np.dtype([("a", "f4"), ("b", "f4", (1 << 20,))]))
             case 11:
-                holder.create_dataset(name, shape=shape[::-1] + (1,), dtype="f4", maxshape=(None,) * (len(shape) + 1))
+                holder.create_dataset(name, shape=(*shape[::-1], 1), dtype="f4", maxshape=(None,) * (len(shape) + 1))
             case 12:
                 holder.create_group(name)
             case _:

@@ -16,9 +16,14 @@ from oracle.keras_files import (
     conv,
     conv_batchnorm,
     dense,
+    depthwise,
     input_layer,
     layer,
+    quantized_bits,
+    separable,
     sequential,
+    transposed,
+    with_norm,
     write_h5,
 )
 
@@ -56,6 +61,51 @@ MODELS: dict[str, list[KerasLayer]] = {
     "QConv1D": [input_layer("data", (6, 2)), conv("it", zeros(3, 2, 4), zeros(4))],
     "QConv2D": [input_layer("data", (6, 6, 2)), conv("it", zeros(3, 3, 2, 4), zeros(4))],
     "QConv2DBatchnorm": [input_layer("data", (6, 6, 2)), conv_batchnorm("it", zeros(3, 3, 2, 4), zeros(4), norm(4))],
+    "QDenseBatchnorm": [input_layer("data", (4,)), with_norm(dense("it", zeros(4, 3), zeros(3)), norm(3))],
+    "QDepthwiseConv2D": [input_layer("data", (6, 6, 2)), depthwise("it", zeros(3, 3, 2, 1), zeros(2))],
+    "QDepthwiseConv2DBatchnorm": [
+        input_layer("data", (6, 6, 2)),
+        with_norm(depthwise("it", zeros(3, 3, 2, 2), zeros(4)), norm(4)),
+    ],
+    "QSeparableConv1D": [
+        input_layer("data", (6, 2)),
+        separable("it", zeros(3, 2, 1), zeros(1, 2, 4), zeros(4)),
+    ],
+    "QSeparableConv2D": [
+        input_layer("data", (6, 6, 2)),
+        separable("it", zeros(3, 3, 2, 2), zeros(1, 1, 4, 3), zeros(3)),
+    ],
+    "QConv2DTranspose": [input_layer("data", (6, 6, 2)), transposed("it", zeros(3, 3, 4, 2), zeros(4))],
+    "AveragePooling1D": [input_layer("data", (6, 2)), layer("AveragePooling1D", "it", pool_size=[2], strides=[2])],
+    "AveragePooling2D": [
+        input_layer("data", (6, 6, 2)),
+        layer("AveragePooling2D", "it", pool_size=[2, 2], strides=[2, 2]),
+    ],
+    "GlobalAveragePooling1D": [input_layer("data", (8, 2)), layer("GlobalAveragePooling1D", "it", keepdims=False)],
+    "GlobalAveragePooling2D": [input_layer("data", (4, 4, 2)), layer("GlobalAveragePooling2D", "it", keepdims=True)],
+    "QAveragePooling2D": [
+        input_layer("data", (6, 6, 2)),
+        layer(
+            "QAveragePooling2D",
+            "it",
+            **{"pool_size": [3, 3], "strides": [3, 3], "average_quantizer": quantized_bits(8), "activation": None},
+        ),
+    ],
+    "QGlobalAveragePooling2D": [
+        input_layer("data", (6, 6, 2)),
+        layer("QGlobalAveragePooling2D", "it", average_quantizer=quantized_bits(8), activation=None, keepdims=False),
+    ],
+    "ZeroPadding1D": [input_layer("data", (6, 2)), layer("ZeroPadding1D", "it", padding=[1, 2])],
+    "ZeroPadding2D": [input_layer("data", (6, 6, 2)), layer("ZeroPadding2D", "it", padding=[[1, 0], [0, 1]])],
+    "Cropping1D": [input_layer("data", (6, 2)), layer("Cropping1D", "it", cropping=[1, 2])],
+    "Cropping2D": [input_layer("data", (6, 6, 2)), layer("Cropping2D", "it", cropping=[[1, 0], [0, 1]])],
+    "UpSampling1D": [input_layer("data", (6, 2)), layer("UpSampling1D", "it", size=2)],
+    "UpSampling2D": [
+        input_layer("data", (6, 6, 2)),
+        layer("UpSampling2D", "it", size=[2, 2], interpolation="nearest"),
+    ],
+    "Permute": [input_layer("data", (6, 2)), layer("Permute", "it", dims=[2, 1])],
+    "RepeatVector": [input_layer("data", (4,)), layer("RepeatVector", "it", n=3)],
     "BatchNormalization": [
         input_layer("data", (4,)),
         batch_norm("it", norm(4)),

@@ -20,10 +20,15 @@ from numpy.typing import NDArray
 
 from oracle.keras_environment import keras, tf
 from oracle.rational import two_to
-from oracle.surd import Number, compare, linear, maximum, round_half_even, sign
+from oracle.surd import Number, compare, linear, maximum, round_half_even, sign, surd
+from oracle.transcendental import decided, sigmoid, tanh
 
 Function = Callable[[Number], Number]
 Exact = NDArray[Any]  # object array of Number
+
+
+HALF = Fraction(1, 2)
+ELEMENTWISE = ("quantized_relu", "quantized_tanh", "quantized_sigmoid", "quantized_ulaw")
 
 
 class NotExactError(Exception):
@@ -45,11 +50,21 @@ def exact_activation(activation: Any) -> Function:
             return _bits(activation)
         case "quantized_relu":
             return _relu(activation)
-        case "ternary":
+        case "quantized_hswish":
+            return _hswish(activation)
+        case "quantized_tanh":
+            return _tanh(activation)
+        case "quantized_sigmoid":
+            return _sigmoid(activation)
+        case "quantized_ulaw":
+            return _ulaw(activation)
+        case "quantized_po2" | "quantized_relu_po2":
+            return _power_of_two(activation)
+        case "ternary" | "stochastic_ternary":
             threshold = 0.33 if activation.threshold is None else activation.threshold
             limit, scale = _float32(threshold), _number(activation.alpha)
             return lambda x: sign(x) * scale if _magnitude_reaches(x, limit) else Fraction(0)
-        case "binary":
+        case "binary" | "stochastic_binary":
             low, scale = 0 if activation.use_01 else -1, _number(activation.alpha)
             return lambda x: (1 if sign(x) >= 0 else low) * scale
     raise NotExactError(f"activation {activation!r}")
@@ -82,9 +97,122 @@ def _bits(quantizer: Any) -> Function:
     return lambda x: min(max(round_half_even(linear(x, 1 / step)), low), m - 1) * step * scale
 
 
+def _rounded(function: str, factor: Fraction, x: Number) -> int:
+    """``round(factor * f(x))`` for QKeras's hard sigmoid, the true one, or tanh."""
+    match function:
+        case "hard":
+            return round_half_even(linear(_clipped(linear(x, HALF, HALF), Fraction(0), Fraction(1)), factor))
+        case "tanh":
+            return decided(tanh, x, lambda value: round(value * factor))
+        case _:
+            return decided(sigmoid, x, lambda value: round(value * factor))
+
+
+def _clipped(x: Number, low: Fraction, high: Fraction) -> Number:
+    return low if compare(x, low) <= 0 else high if compare(x, high) >= 0 else x
+
+
+def _tanh(quantizer: Any) -> Function:
+    m = 2 ** (quantizer.bits - 1)
+    low = int(quantizer.symmetric) - m
+
+    def apply(x: Number) -> Number:
+        if quantizer.use_real_tanh:
+            code = _rounded("tanh", Fraction(m), x)
+        else:
+            code = round_half_even(linear(_clipped(x, Fraction(-1), Fraction(1)), Fraction(m)))
+        return Fraction(min(max(code, low), m - 1), m)
+
+    return apply
+
+
+def _sigmoid(quantizer: Any) -> Function:
+    m, kind = 2**quantizer.bits, "real" if quantizer.use_real_sigmoid else "hard"
+    return lambda x: Fraction(min(max(_rounded(kind, Fraction(m), x), int(quantizer.symmetric)), m - 1), m)
+
+
+def _ulaw(quantizer: Any) -> Function:
+    m = 2 ** (quantizer.bits - 1)
+    scale = two_to(quantizer.integer)
+
+    def apply(x: Number) -> Number:
+        r = Fraction(2 * _rounded("hard", Fraction(m), linear(x, 1 / scale)), m) - 1
+        size = np.float32(math.log(1 + quantizer.u * float(abs(r))) / math.log(1 + quantizer.u))
+        level = sign(r) * Fraction(float(size))
+        return min(max(level, Fraction(int(quantizer.symmetric), m) - 1), 1 - Fraction(1, m)) * scale
+
+    return apply
+
+
+def _hswish(quantizer: Any) -> Function:
+    inner = _bits(quantizer)
+    shift, bound = _float32(quantizer.relu_shift), _float32(quantizer.relu_upper_bound)
+
+    def apply(x: Number) -> Number:
+        if compare(x, -shift) <= 0:
+            return inner(Fraction(0))
+        if compare(x, bound - shift) >= 0:
+            return inner(x)
+        if isinstance(x, Fraction):
+            return inner(x * (x + shift) / bound)
+        # (a + b / sqrt(v))**2 = a**2 + b**2 / v + 2 * a * b / sqrt(v)
+        square = (x.a**2 + x.b**2 / x.v + shift * x.a, 2 * x.a * x.b + shift * x.b)
+        return inner(surd(square[0] / bound, square[1] / bound, x.v))
+
+    return apply
+
+
+def _power_of_two(quantizer: Any) -> Function:
+    """``2**clip(round(log2(x)))``, or floor, of x or of its square root."""
+    lowest, highest = quantizer._min_exp, quantizer._max_exp
+    quadratic, floors = quantizer.quadratic_approximation, quantizer.log2_rounding == "floor"
+    signed = type(quantizer).__name__ == "quantized_po2"
+
+    def magnitude(x: Number) -> Fraction:
+        if compare(x, _float32(1e-7)) < 0:
+            return two_to(lowest)
+        if quantizer.max_value is not None and compare(x, _float32(quantizer.max_value)) >= 0:
+            x = _float32(quantizer.max_value)
+        square = x * x if isinstance(x, Fraction) else surd(x.a**2 + x.b**2 / x.v, 2 * x.a * x.b, x.v)
+        exponent = lowest
+        for n in range(lowest + 1, highest + 1):
+            # log2(x) reaches n - 1/2, or n; a tie goes to the even one.
+            power = two_to((4 if quadratic else 2) * n - (0 if floors else 2 if quadratic else 1))
+            order = compare(square, power)
+            if order > 0 or (order == 0 and (floors or n % 2 == 0)):
+                exponent = n
+        return two_to((2 if quadratic else 1) * exponent)
+
+    def apply(x: Number) -> Number:
+        if sign(x) >= 0:
+            return magnitude(x)
+        if signed:
+            return -magnitude(linear(x, Fraction(-1)))
+        slope = Fraction(quantizer.negative_slope)
+        return -magnitude(linear(x, -slope)) if slope else magnitude(Fraction(0))
+
+    return apply
+
+
+def _relu_of_sigmoid(quantizer: Any) -> Function:
+    slope = Fraction(quantizer.negative_slope)
+    m = 2 ** (quantizer.bits - (slope != 0))
+    scale = two_to(int(quantizer.integer))
+
+    def apply(x: Number) -> Number:
+        inner = linear(x, 1 / scale)
+        value = min(max(Fraction(2 * _rounded("hard", Fraction(m), inner), m) - 1, Fraction(0)), 1 - Fraction(1, m))
+        if slope:
+            negative = Fraction(2 * _rounded("hard", m * slope, inner)) / (slope * m) - 1
+            value += slope * min(max(negative, Fraction(-1)), Fraction(0))
+        return value * scale
+
+    return apply
+
+
 def _relu(quantizer: Any) -> Function:
     if quantizer.use_sigmoid:
-        raise NotExactError("quantized_relu with use_sigmoid")
+        return _relu_of_sigmoid(quantizer)
     slope = Fraction(quantizer.negative_slope)
     m = 2 ** (quantizer.bits - (slope != 0))
     step = two_to(int(quantizer.integer)) / m
@@ -107,6 +235,11 @@ def exact_parameter(quantizer: Any, tensor: NDArray[np.float32]) -> Exact:
     if quantizer is None:
         return each(Fraction, tensor.astype(object))
     output = np.asarray(quantizer(tf.constant(tensor)), dtype=np.float64)
+    if type(quantizer).__name__ in ELEMENTWISE:
+        exact = each(exact_activation(quantizer), each(Fraction, tensor.astype(object)))
+        beyond = np.abs(output - exact.astype(np.float64)) > 2.0**-20 * np.maximum(1, np.abs(output))
+        assert beyond.mean() <= 0.05, "QKeras's output is not what its definition says"  # but for ties in float32
+        return exact
     if type(quantizer).__name__ in ("quantized_po2", "quantized_relu_po2"):
         return each(_nearest_power, output.astype(object))
     scale = np.broadcast_to(np.asarray(quantizer.scale, dtype=np.float32), tensor.shape).astype(np.float64)
@@ -116,7 +249,7 @@ def exact_parameter(quantizer: Any, tensor: NDArray[np.float32]) -> Exact:
     nearest = np.rint(codes)
     assert np.abs(codes - nearest).max(initial=0.0) < 1e-2, "QKeras's output is near no multiple of its scale"
     assert np.abs(nearest).max(initial=0.0) <= most, "QKeras's output is beyond the largest code"
-    if quantizer.alpha == "auto" and type(quantizer).__name__ in ("ternary", "binary"):
+    if quantizer.alpha == "auto" and type(quantizer).__name__.endswith(("ternary", "binary")):
         once = _scale_of_means(tensor, nearest)
         assert np.abs(once - scale).max(initial=0.0) <= 2.0**-20 * np.abs(once).max(initial=0.0), "scales differ"
         scale = once

@@ -36,15 +36,7 @@ class RandomModel:
 
     def save(self, folder: Path, form: str) -> tuple[Path, Path | None]:
         """Write the model as "h5", "keras" or "json"; return what ``hwgen.load`` takes: path and weights."""
-        path = folder / f"model_{self.seed}.{form}"
-        weights = path.with_suffix(".h5")
-        with building():
-            if form != "json":
-                self.model.save(path)
-                return path, None
-            path.write_text(self.model.to_json())
-            self.model.save_weights(weights)
-        return path, weights
+        return save_model(self.model, folder / f"model_{self.seed}.{form}", form)
 
     def samples(self, count: int) -> NDArray[np.float32]:
         """(count, *shape): the corners of the input type, then values on its grid; any float where it has no type.
@@ -59,14 +51,32 @@ class RandomModel:
             values[count // 2 :] = np.round(values[count // 2 :] * 32) / 32  # ties
             values[0], values[1], values[2] = 100.0, -100.0, 0.0
             return values.astype(np.float32)
-        signed, width, fraction = _parts(self.input_type)
-        low, high = (-(2 ** (width - 1)), 2 ** (width - 1) - 1) if signed else (0, 2**width - 1)
-        codes = rng.integers(low, high + 1, size=(count, *shape))
-        codes[0], codes[1], codes[2:6] = low, high, 0
-        for one_hot in (3, 4):
-            codes[one_hot].flat[rng.integers(codes[one_hot].size)] = high if one_hot == 3 else low
-        codes[5].flat[0] = 1
-        return np.ldexp(codes.astype(np.float32), -fraction)
+        return typed_samples(self.input_type, shape, count, self.seed + 1)
+
+
+def save_model(model: Any, path: Path, form: str) -> tuple[Path, Path | None]:
+    """Write a model as "h5", "keras" or "json"; return what ``hwgen.load`` takes: path and weights."""
+    weights = path.with_suffix(".h5")
+    with building():
+        if form != "json":
+            model.save(path)
+            return path, None
+        path.write_text(model.to_json())
+        model.save_weights(weights)
+    return path, weights
+
+
+def typed_samples(input_type: str, shape: tuple[int, ...], count: int, seed: int) -> NDArray[np.float32]:
+    """(count, *shape): the corners of a type, then values on its grid; at least 6."""
+    rng = np.random.default_rng(seed)
+    signed, width, fraction = _parts(input_type)
+    low, high = (-(2 ** (width - 1)), 2 ** (width - 1) - 1) if signed else (0, 2**width - 1)
+    codes = rng.integers(low, high + 1, size=(count, *shape))
+    codes[0], codes[1], codes[2:6] = low, high, 0
+    for one_hot in (3, 4):
+        codes[one_hot].flat[rng.integers(codes[one_hot].size)] = high if one_hot == 3 else low
+    codes[5].flat[0] = 1
+    return np.ldexp(codes.astype(np.float32), -fraction)
 
 
 def _parts(input_type: str) -> tuple[bool, int, int]:

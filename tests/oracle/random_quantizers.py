@@ -39,6 +39,13 @@ def kernel_quantizer(rng: random.Random, most_bits: int = 8) -> str:
             (1, "binary(use_01=True,alpha=1)"),
             (1, "binary(alpha='auto')"),
             (1, "binary(alpha='auto_po2')"),
+            (1, "stochastic_ternary(alpha='auto_po2')"),
+            (1, "stochastic_binary(alpha=0.5)"),
+            (2, f"quantized_po2({rng.randint(3, 5)}{rng.choice(['', ',2', ',quadratic_approximation=1'])})"),
+            (1, f"quantized_relu_po2({rng.randint(2, 4)},1)"),
+            (1, f"quantized_relu({bits},{integer})"),
+            (1, f"quantized_tanh({bits},symmetric=1)"),
+            (1, f"quantized_sigmoid({bits},use_real_sigmoid=1)"),
         ],
     )
 
@@ -55,6 +62,8 @@ def bias_quantizer(rng: random.Random, most_bits: int = 8) -> str:
             (1, f"quantized_bits({bits},{integer},alpha='auto_po2')"),
             (1, "ternary()"),
             (1, "binary(alpha=0.5)"),
+            (1, "quantized_po2(4)"),
+            (1, f"quantized_tanh({bits})"),
         ],
     )
 
@@ -80,8 +89,38 @@ def activation_quantizer(rng: random.Random, most_bits: int = 8) -> str:
             (2, "binary()"),
             (1, "binary(use_01=True)"),
             (1, "binary(alpha=0.5)"),
+            *((weight, text) for weight, text in after_a_function(rng, most_bits)),
         ],
     )
+
+
+def after_a_function(rng: random.Random, most_bits: int = 8) -> Weighted:
+    """Quantizers between layers that round a function of their input, or powers of two."""
+    bits, integer = rng.randint(2, most_bits), rng.choice([0, 1, 2])
+    symmetric = rng.randint(0, 1)
+    few = min(bits, 5)
+    return [
+        (1, f"quantized_tanh({bits},symmetric={symmetric})"),
+        (1, f"quantized_tanh({bits},0,{symmetric},1)"),
+        (1, f"quantized_sigmoid({bits},{symmetric})"),
+        (1, f"quantized_sigmoid({bits},{symmetric},1)"),
+        (1, f"quantized_relu({few},{integer},1)"),
+        (1, f"quantized_relu({max(few, 4)},{integer},use_sigmoid=1,negative_slope={rng.choice([0.5, 0.25])})"),
+        (1, f"quantized_relu(6,3,relu_upper_bound={rng.choice([6, 5.25])},is_quantized_clip=False)"),
+        (1, f"quantized_hswish({bits},{integer},{symmetric})"),
+        (
+            1,
+            f"quantized_hswish({bits},{integer},relu_shift={rng.choice([2, 4])},relu_upper_bound={rng.choice([1, 5])})",
+        ),
+        (1, f"quantized_ulaw({few},{integer},{symmetric})"),
+        (1, f"quantized_po2({rng.randint(3, 4)}{rng.choice(['', ',2', ',0.5'])})"),
+        (1, f"quantized_po2({rng.randint(3, 4)},quadratic_approximation=1)"),
+        (1, f"quantized_po2({rng.randint(3, 4)},log2_rounding='floor')"),
+        (1, f"quantized_relu_po2({rng.randint(2, 4)}{rng.choice(['', ',4'])})"),
+        (1, f"quantized_relu_po2({rng.randint(2, 4)},negative_slope={rng.choice([0.5, 0.0625])})"),
+        (1, "stochastic_binary()"),
+        (1, "stochastic_ternary(alpha=1,threshold=0.5)"),
+    ]
 
 
 def scale_is_power_of_two(quantizer: str) -> bool:

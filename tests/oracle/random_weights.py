@@ -13,13 +13,16 @@ def set_weights(model: Any, rng: np.random.Generator) -> None:
     for wrapped in model.layers:
         layer = unwrapped(wrapped)
         norm = layer if hasattr(layer, "moving_mean") else getattr(layer, "batchnorm", None)
-        if getattr(layer, "kernel", None) is not None:
-            layer.kernel.assign(_weights(layer.kernel.shape, layer.kernel_quantizer_internal, rng))
+        for name in ("kernel", "depthwise_kernel", "pointwise_kernel"):
+            kernel = getattr(layer, name, None)
+            if kernel is not None:
+                quantizer = getattr(layer, f"{name.removesuffix('_kernel')}_quantizer_internal", None)
+                kernel.assign(_weights(kernel.shape, quantizer, rng))
         if layer is not wrapped:
             for weight, mask, _ in wrapped.pruning_vars:
                 mask.assign(weight.numpy() != 0)
         if getattr(layer, "bias", None) is not None:
-            layer.bias.assign(_weights(layer.bias.shape, layer.bias_quantizer_internal, rng))
+            layer.bias.assign(_weights(layer.bias.shape, getattr(layer, "bias_quantizer_internal", None), rng))
         if norm is not None:
             size = norm.moving_mean.shape
             # Multiples of a quarter put values exactly on ties.

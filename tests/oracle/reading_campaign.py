@@ -5,6 +5,7 @@ Run as a program it is such a process: it reads the files of the seeds from its 
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -111,7 +112,7 @@ def _judged(error: BaseException) -> str:
         return f"no sentence: {message[:3000]!r}"
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, MemoryError) or "allocat" in str(cause):
+        if isinstance(cause, MemoryError) or re.search("allocation failed|[Uu]nable to allocate|memory", str(cause)):
             return f"memory: {message}"
         cause = cause.__cause__ or cause.__context__
     return "refused"

@@ -140,3 +140,8 @@ def test_installed_hwgen_says_how_to_get_training(environment: Path, tmp_path: P
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stderr
     assert "hwgen[train]" in done.stderr
+
+
+def test_hls4ml_finds_the_backend_of_the_installed_wheel(environment: Path, tmp_path: Path) -> None:
+    program = "import hls4ml; print(hls4ml.backends.get_backend('hwgen').get_default_flow())"
+    assert run(environment / "python", "-c", program, folder=tmp_path) == "hwgen:ip\n"

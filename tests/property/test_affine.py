@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 from oracle.surd import Number, compare, linear, maximum, round_half_even, surd
 
 from hwgen.errors import UnsupportedError
-from hwgen.frontend.activations import ListedStep, RealStep, Threshold, UniformStep, activation_quantizer
-from hwgen.frontend.affine import Affine, first_reaching, integer_steps, rational_root, root_estimate
+from hwgen.frontend.activations import activation_quantizer
+from hwgen.frontend.affine import Affine, first_reaching, integer_steps
+from hwgen.frontend.points import rational_root, root_estimate
 from hwgen.frontend.quantizer_config import parse_quantizer_config
+from hwgen.frontend.real_steps import ListedStep, RealStep, UniformStep
+from hwgen.frontend.thresholds import Threshold
 
 Definition = Callable[[Number], int]
 

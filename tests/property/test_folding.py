@@ -11,10 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from oracle.surd import compare, linear, round_half_even, surd
 
-from hwgen.frontend.folding import fold_batch_norm
+from hwgen.frontend.folding import Folded, fold_batch_norm
 from hwgen.frontend.graph import Node
 from hwgen.frontend.quantizer_types import QuantizedBits
-from hwgen.frontend.specs import BatchNormSpec, ConvSpec
+from hwgen.frontend.specs import BatchNormSpec
 
 EPSILON = 2.0**-10
 
@@ -41,12 +41,12 @@ def folded(
     kernel: float, bias: float, norm: tuple[float, float, float, float], bits: QuantizedBits
 ) -> tuple[int, Fraction]:
     """What hwgen makes of a convolution with one weight: its code, and the value of its bias."""
-    spec = ConvSpec(1, (1, 1), (1, 1), (1, 1), "valid", True, bits, bits, "linear", None)
+    into = Folded(bits, bits, True, (1, 1, 1, 1), 1)
     names = ("gamma", "beta", "moving_mean", "moving_variance")
     arrays = {name: np.array([value], dtype=np.float32) for name, value in zip(names, norm, strict=True)}
     arrays |= {"kernel": np.full((1, 1, 1, 1), kernel, np.float32), "bias": np.array([bias], np.float32)}
     node = Node("conv", "QConv2DBatchnorm", {}, (), arrays)
-    tensor, biases, _ = fold_batch_norm(node, spec, BatchNormSpec(-1, EPSILON, True, True), (1, 1, 1, 1))
+    tensor, biases, _ = fold_batch_norm(node, BatchNormSpec(-1, EPSILON, True, True), into)
     (weight,) = tensor.values()
     step = Fraction(2) ** (bits.integer - bits.bits + int(bits.keep_negative))
     return int(weight / step), biases[0]

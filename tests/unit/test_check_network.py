@@ -12,6 +12,7 @@ from hwgen.ir import (
     Conv,
     Dense,
     Input,
+    Interval,
     MaxPool,
     Network,
     Relu,
@@ -24,6 +25,7 @@ from hwgen.ir import (
     value_ranges,
 )
 from hwgen.ir.names import RESERVED, valid_identifier
+from hwgen.ir.ranges import layer_interval
 
 
 def refused(network: Network, message: str) -> None:
@@ -216,9 +218,23 @@ def test_thresholds_and_levels_may_be_further_apart_than_int64_holds() -> None:
     check_network(step([-(2**62), 2**62], [2**63 - 1, 0, -(2**63)], FixedType(True, 64, 0)))
 
 
-def test_levels_are_monotone() -> None:
-    refused(step([2, 3], [0, 1, 0], FixedType(True, 8, 0)), "layer 'step': levels must be monotone in each channel.")
+def test_levels_may_rise_and_fall() -> None:
+    check_network(step([2, 3], [0, 1, 0], FixedType(True, 8, 0)))
     check_network(step([2, 3], [5, 5, 4], FixedType(True, 8, 0)))
+
+
+def test_the_range_of_a_step_function_is_that_of_the_levels_it_reaches() -> None:
+    layer = StepFunction(
+        "step",
+        "x",
+        Value("y", (2,), FixedType(True, 8, 0)),
+        np.array([[-9, -2, 1, 9]]),
+        np.array([[50, 0, -7, 3, 60]]),
+        "test",
+    )
+    given = Interval(np.array([-4, 1]), np.array([4, 9]))
+    found = layer_interval(layer, Value("x", (2,), FixedType(True, 8, 0)), given)
+    assert (found.low.tolist(), found.high.tolist()) == ([-7, 3], [3, 60])
 
 
 def test_a_level_that_is_never_reached_fits_the_output_type_too() -> None:

@@ -11,9 +11,9 @@ from hwgen.fixed import FixedType, Overflow, Rounding
 from hwgen.ir import Conv, Dense, Input, Network, Requantize, SparseTensor, Value, check_network
 
 FUNCTION = re.compile(
-    r"^(?:static |inline )?ap_u?int<\d+> (\w+)\(const \w+ x\[\d+\]\) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL
+    r"^(?:static |inline )?\w+_t (\w+)\(const arithmetic<\w+> x\[\d+\]\) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL
 )
-PRODUCT = re.compile(r"^    sum \+= ap_u?int<\d+>\((-?\d+)\) \* x\[(\d+)\];$")
+PRODUCT = re.compile(r"^    sum \+= weight<ap_u?int<\d+>>\((-?\d+)\) \* x\[(\d+)\];$")
 SHIFT = re.compile(r"^    sum ([+-])= (?:shifted<(\d+)>\()?x\[(\d+)\]\)?;$")
 PIECE = re.compile(r"^    sum \+= (\w+)\(x\);$")
 RESULT = re.compile(r"^    y\[(\d+)\] = (\w+)\(x\);$", re.MULTILINE)
@@ -45,9 +45,9 @@ def terms_by_function(text: str) -> Mapping[str, Terms]:
             elif match := PIECE.match(line):
                 found += terms(match[1])
             else:
-                assert re.match(r"^(#pragma HLS INLINE|    ap_u?int<\d+> sum = -?\d+(LL)?;|    return sum;)$", line), (
-                    line
-                )
+                assert re.match(
+                    r"^(#pragma HLS INLINE|    arithmetic<\w+_t> sum = -?\d+(LL)?;|    return sum;)$", line
+                ), line
         return found
 
     return {name: terms(name) for name in bodies}
@@ -186,7 +186,7 @@ def test_a_constant_neuron_becomes_its_constant_and_folds_into_the_next_bias(str
 def test_no_sum_is_wider_than_its_interval_needs() -> None:
     """Five bits signed times 3 and -4: -16 * 3 + 15 * -4 = -108 to 15 * 3 + 16 * 4 = 109, eight bits."""
     text = cpp_text(project(one_layer(np.array([[3], [-4]])), Strategy.MULTIPLIERS))
-    assert "// only[0]: 2 weights, -108 to 109\nap_int<8> only_n0" in text
+    assert "// only[0]: 2 weights, -108 to 109\ntypedef ap_int<8> only_n0_t;" in text
 
 
 def test_a_sum_without_negative_codes_is_unsigned() -> None:
@@ -194,4 +194,4 @@ def test_a_sum_without_negative_codes_is_unsigned() -> None:
     y = Value("y", (1,), FixedType(True, 9, 0))
     weight = SparseTensor.from_dense(np.array([[3], [5]]), FixedType(True, 5, 0))
     network = check_network(Network("plus", (Input(x, None),), (Dense("d", "x", y, weight, np.array([0])),), ("y",)))
-    assert "ap_uint<6> d_n0" in cpp_text(project(network, Strategy.MULTIPLIERS))
+    assert "typedef ap_uint<6> d_n0_t;" in cpp_text(project(network, Strategy.MULTIPLIERS))

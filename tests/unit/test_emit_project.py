@@ -188,31 +188,41 @@ def test_signed_digits_are_canonical() -> None:
         assert all(b - a >= 2 for a, b in pairwise(exponents))
 
 
-def step_network(thresholds: list[int], levels: list[int]) -> Network:
-    x, y = Value("x", (3,), EIGHT), Value("y", (3,), FixedType(True, 8, 0))
+def step_network(thresholds: list[int], levels: list[int], width: int = 16) -> Network:
+    """Of codes that are too wide for a table, unless they shall not be."""
+    x, y = Value("x", (3,), FixedType(True, width, 4)), Value("y", (3,), FixedType(True, 8, 0))
     layer = StepFunction("f", "x", y, np.array([thresholds]), np.array([levels]), "test")
     return check_network(Network("steps", (Input(x, None),), (layer,), ("y",)))
 
 
 def test_a_staircase_on_a_line_is_multiplied_and_a_crooked_one_compared() -> None:
-    straight = project(step_network([-20, -10, 0, 10], [-2, -1, 0, 1, 2])).text("firmware/steps.cpp")
+    straight = project(step_network([-20, -12, -4, 4, 12, 20, 28, 36], [-2, -1, 0, 1, 2, 3, 4, 5, 6])).text(
+        "firmware/steps.cpp"
+    )
     assert "f_multiplier[0] * x[i]" in straight
     crooked = project(step_network([-20, 0, 1, 90], [-2, -1, 0, 1, 2])).text("firmware/steps.cpp")
     assert "x[i] >= f_threshold[0][k]" in crooked
 
 
+def test_few_codes_are_looked_up() -> None:
+    text = project(step_network([-20, 0, 1, 9], [-2, 1, 0, 1, 2], width=6)).text("firmware/steps.cpp")
+    assert "y[i] = f_level[0][ap_uint<6>(x[i])];" in text
+
+
 def test_thresholds_beyond_the_inputs_range_are_not_built() -> None:
-    files = project(step_network([-(2**40), -20, 0, 1, 90, 128, 2**62], [0, 1, 2, 4, 8, 16, 32, 64]))
+    files = project(step_network([-(2**40), -20, 0, 1, 90, 2**15, 2**62], [0, 1, 2, 4, 8, 16, 32, 64]))
     table = files.text("firmware/weights/f.h")
     assert "{-20, 0, 1, 90}," in table
     assert "{1, 2, 4, 8, 16}," in table
 
 
 def test_clipping_is_built_only_where_codes_go_beyond_the_levels() -> None:
-    inside = project(step_network([-64, 0, 64], [-2, -1, 0, 1])).text("firmware/steps.cpp")
+    inside = project(step_network([-(2**14), 0, 2**14], [-2, -1, 0, 1])).text("firmware/steps.cpp")
     assert "f_low" not in inside
     assert "f_high" not in inside
-    beyond = project(step_network([-20, -10, 0, 10], [-2, -1, 0, 1, 2])).text("firmware/steps.cpp")
+    beyond = project(step_network([-20, -12, -4, 4, 12, 20, 28, 36], [-2, -1, 0, 1, 2, 3, 4, 5, 6])).text(
+        "firmware/steps.cpp"
+    )
     assert "level < f_low[0]" in beyond
     assert "level > f_high[0]" in beyond
 

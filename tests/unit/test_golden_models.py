@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import hwgen
-from hwgen.errors import UnsupportedError
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +55,12 @@ def test_the_largest_logit_is_the_class_that_the_softmax_gave(models: Path, fold
     assert any("softmax is left out" in note for note in model.network.notes)
 
 
-def test_a_layer_of_a_fork_of_qkeras_is_refused_by_name(models: Path) -> None:
-    path = models / "toycar_ad08_raw" / "ad08.h5"
-    with pytest.raises(UnsupportedError, match=r"layer 'q_dense_batchnorm': class 'QDenseBatchnorm' is not supported"):
-        hwgen.load(path, input_type="fixed<8,3>")
-    refused = {entry.name for entry in hwgen.inspect(path, input_type="fixed<8,3>").layers if entry.refusal}
-    assert refused == {"q_dense_batchnorm", *(f"q_dense_batchnorm_{number}" for number in range(1, 5))}
+def test_a_batch_norm_inside_a_dense_layer_folds_to_what_qkeras_gave(models: Path) -> None:
+    """QDenseBatchnorm exists in forks of QKeras only; the same model, folded by its authors, has recorded outputs."""
+    input_type, golden = _golden(models / "toycar_ad08_folded")
+    model = hwgen.load(models / "toycar_ad08_raw" / "ad08.h5", input_type=input_type)
+    assert model.network.float32_exact
+    assert (model.codes(golden["x"]) == _codes(golden["y"], model)).all()
 
 
 @pytest.mark.parametrize(

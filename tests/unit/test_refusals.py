@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from oracle.keras_files import (
     KerasLayer,
+    layer,
     quantizer,
     sequential,
     write_h5,
@@ -14,6 +15,9 @@ from oracle.keras_files import (
 from oracle.one_layer_models import MODELS, TYPE, changed, message
 
 import hwgen
+from hwgen.errors import UnsupportedError
+from hwgen.frontend.graph import Node
+from hwgen.frontend.layer_config import parse_layer
 
 
 @pytest.mark.parametrize("class_name", MODELS)
@@ -49,14 +53,6 @@ def test_channels_first_is_refused(class_name: str, tmp_path: Path) -> None:
     assert told.startswith(f"layer 'it' ({class_name}): data_format='channels_first'")
 
 
-@pytest.mark.parametrize("class_name", ["QDense", "QConv1D", "QConv2D", "QConv2DBatchnorm"])
-@pytest.mark.parametrize("option", ["kernel_quantizer", "bias_quantizer"])
-def test_weights_without_a_quantizer_are_refused(class_name: str, option: str, tmp_path: Path) -> None:
-    told = message(tmp_path, changed(class_name, **{option: None}))
-    assert told.startswith(f"layer 'it' ({class_name}): {option} is None")
-    assert "give it a quantizer" in told
-
-
 LAYER_OPTIONS: list[tuple[str, str, Any, str]] = [
     ("InputLayer", "sparse", True, ""),
     ("InputLayer", "ragged", True, ""),
@@ -69,17 +65,13 @@ LAYER_OPTIONS: list[tuple[str, str, Any, str]] = [
     ("QDense", "units", 2.5, "whole number"),
     ("QDense", "units", True, "whole number"),
     ("QDense", "use_bias", "yes", "true or false"),
-    ("QDense", "activation", "sigmoid", "quantized_relu"),
-    ("QDense", "activation", "tanh", "quantized_relu"),
-    ("QDense", "activation", "hard_sigmoid", "quantized_relu"),
+    ("QDense", "activation", "gelu", "quantized_relu"),
     ("QDense", "kernel_quantizer", "linear", "no fixed-point form"),
-    ("QDense", "kernel_quantizer", "quantized_relu(4)", "not supported for weights"),
-    ("QDense", "bias_quantizer", "quantized_po2(4)", "not supported for weights"),
     ("QDense", "lora_rank", 4, "not known"),
     ("QDense", "quantization_config", {"mode": "int8"}, "not known"),
     ("QConv1D", "padding", "reflect", "supported: valid, same, causal"),
     ("QConv2D", "padding", "causal", "supported: valid, same"),
-    ("QConv2D", "groups", 2, "only 1 is"),
+    ("QConv2D", "groups", 5, "outside the 1 to 4"),
     ("QConv2D", "mask", [[1, 0, 1]] * 3, "not supported"),
     ("QConv2D", "kernel_size", [3], "2 whole numbers"),
     ("QConv2D", "strides", [0, 1], "positive"),
@@ -97,21 +89,18 @@ LAYER_OPTIONS: list[tuple[str, str, Any, str]] = [
     ("BatchNormalization", "renorm", True, "not supported"),
     ("BatchNormalization", "virtual_batch_size", 8, "not supported"),
     ("BatchNormalization", "center", 2, "true or false"),
-    ("QBatchNormalization", "gamma_quantizer", "quantized_relu(4)", "not supported for weights"),
     ("QBatchNormalization", "variance_quantizer", "quantized_relu_po2(12)", "zero in float32"),
     ("QBatchNormalization", "beta_quantizer", "linear", "no fixed-point form"),
     ("QBatchNormalization", "inverse_quantizer", "quantized_bits(8)", "not known"),
     ("QBatchNormalization", "activation", "relu", "activation inside"),
-    ("QActivation", "activation", "sigmoid", "no exact fixed-point form"),
-    ("QActivation", "activation", "quantized_tanh", "no exact fixed-point form"),
-    ("QActivation", "activation", "quantized_po2(4)", "not supported for activations"),
+    ("QActivation", "activation", "mish", "no exact fixed-point form"),
     ("QActivation", "activation", 7, "name or configuration was expected"),
     ("QActivation", "activation", {"class_name": "quantized_relu"}, "class and configuration were expected"),
     ("Activation", "activation", "swish", "no exact fixed-point form"),
     ("Activation", "activation", {"class_name": "LeakyReLU", "config": {}}, "LeakyReLU has no fixed-point form"),
-    ("ReLU", "max_value", 6.0, "only None is"),
-    ("ReLU", "negative_slope", 0.25, "only 0 is"),
-    ("ReLU", "threshold", 1.0, "only 0 is"),
+    ("ReLU", "max_value", -6.0, "must not be negative"),
+    ("ReLU", "negative_slope", "steep", "must be a number within float32"),
+    ("ReLU", "threshold", -1.0, "must not be negative"),
     ("Softmax", "axis", 1, "only -1 is"),
     ("MaxPooling1D", "padding", "causal", "supported: valid, same"),
     ("MaxPooling2D", "pool_size", [2, 2, 2], "2 whole numbers"),
@@ -190,11 +179,13 @@ KERNEL_QUANTIZERS: list[tuple[str, dict[str, Any], str]] = [
     ("ternary", {"number_of_unrolls": 0}, "number_of_unrolls=0"),
     ("binary", {"use_01": 3}, "use_01 must be true or false"),
     ("binary", {"alpha": [1.0, 2.0]}, "alpha must be one number"),
-    ("stochastic_ternary", {}, "use its deterministic form, ternary"),
-    ("stochastic_binary", {"alpha": 1}, "use its deterministic form, binary"),
+    ("stochastic_ternary", {"threshold": 0.5}, "finds its own threshold"),
     ("bernoulli", {}, "random at inference"),
-    ("quantized_linear", {"bits": 4}, "quantized_linear has no fixed-point form"),
-    ("quantized_po2", {"bits": 4}, "not supported for weights"),
+    ("quantized_linear", {"bits": 4, "alpha": 0.0}, "alpha must be positive"),
+    ("quantized_hswish", {"relu_shift": 0}, "must be positive"),
+    ("quantized_tanh", {"bits": 1}, "bits=1 is outside the 2 to 16"),
+    ("quantized_ulaw", {"u": 0.0}, "u=0.0 must be positive"),
+    ("quantized_relu_po2", {"negative_slope": 0.3}, "negative_slope=0.3 must be a power of two"),
 ]
 ACTIVATION_QUANTIZERS: list[tuple[str, dict[str, Any], str]] = [
     ("quantized_bits", {"bits": 6, "alpha": "auto"}, "takes its scale from the batch"),
@@ -204,13 +195,13 @@ ACTIVATION_QUANTIZERS: list[tuple[str, dict[str, Any], str]] = [
     ("quantized_bits", {"bits": 6, "alpha": -0.5}, "alpha must be positive"),
     ("quantized_relu", {"bits": 31}, "bits=31 is outside the 1 to 30"),  # QKeras's int32 wraps
     ("quantized_relu", {"integer": 31}, "integer=31 is outside"),
-    ("quantized_relu", {"use_sigmoid": 1}, "use_sigmoid=1"),
+    ("quantized_relu", {"bits": 17, "use_sigmoid": 1}, "bits=17 with use_sigmoid=1 is outside"),
+    ("quantized_relu", {"is_quantized_clip": 2}, "is_quantized_clip must be true or false"),
     ("quantized_relu", {"negative_slope": 0.3}, "negative_slope=0.3 must be a power of two"),
     ("quantized_relu", {"negative_slope": 2.0}, "negative_slope=2 must be a power of two of at most 1"),
     ("quantized_relu", {"negative_slope": -0.5}, "negative_slope=-0.5 must be a power of two"),
     ("quantized_relu", {"bits": 4, "negative_slope": 2.0**-4}, "smaller than one step of 4 bits"),
     ("quantized_relu", {"negative_slope": float("inf")}, "negative_slope must be a number within float32"),
-    ("quantized_relu", {"bits": 6, "integer": 3, "relu_upper_bound": 6.0}, "relu_upper_bound=6"),
     (
         "quantized_relu",
         {"bits": 6, "integer": 3, "relu_upper_bound": float("nan")},
@@ -221,12 +212,10 @@ ACTIVATION_QUANTIZERS: list[tuple[str, dict[str, Any], str]] = [
     ("binary", {"alpha": "auto_po2"}, "takes its scale from the batch"),
     ("binary", {"alpha": 0}, "alpha must be positive"),
     ("bernoulli", {}, "random at inference"),
-    ("stochastic_binary", {}, "use its deterministic form, binary"),
-    ("quantized_tanh", {"bits": 4}, "quantized_tanh has no fixed-point form"),
-    ("quantized_sigmoid", {"bits": 4}, "quantized_sigmoid has no fixed-point form"),
-    ("quantized_ulaw", {"bits": 4}, "quantized_ulaw has no fixed-point form"),
-    ("quantized_hswish", {"bits": 4}, "quantized_hswish has no fixed-point form"),
-    ("quantized_relu_po2", {"bits": 4}, "not supported for activations"),
+    ("stochastic_binary", {"alpha": "auto"}, "takes its scale from the batch"),
+    ("quantized_hswish", {"bits": 4, "alpha": "auto"}, "takes its scale from the batch"),
+    ("quantized_linear", {"bits": 4, "alpha": "auto_po2"}, "takes its scale from the batch"),
+    ("quantized_relu_po2", {"bits": 8}, "take codes of"),
     ("quantized_of_tomorrow", {}, "quantized_of_tomorrow has no fixed-point form"),
 ]
 
@@ -308,6 +297,62 @@ def test_quantizers_are_refused_the_same_from_text(
 def test_text_that_is_no_quantizer_is_refused(text: str, tmp_path: Path) -> None:
     told = message(tmp_path, changed("QDense", kernel_quantizer=text))
     assert told.startswith("layer 'it' (QDense), kernel_quantizer: ")
+
+
+def test_an_upper_bound_that_may_act_or_not_is_refused(tmp_path: Path) -> None:
+    relu = quantizer("quantized_relu", bits=6, integer=3, relu_upper_bound=6.0)
+    assert message(tmp_path, changed("QActivation", activation=relu)) == (
+        "layer 'it' (QActivation), activation: quantized_relu: relu_upper_bound=6 is below the largest code's value "
+        "7.875, and the file does not say whether it acts: QKeras leaves is_quantized_clip out when it saves; choose "
+        "bits and integer so that the largest code is the bound, or write the activation as text."
+    )
+
+
+def test_powers_of_two_that_are_too_wide_for_codes_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    assert message(tmp_path, changed("QActivation", activation="quantized_po2(8)")) == (
+        "layer 'it' (QActivation): quantized_po2(8) has levels from -9.22337e+18 to 9.22337e+18 in steps of 2**-64, "
+        "which take codes of 129 bits, and hwgen computes with at most 60; use fewer bits."
+    )
+
+
+def test_a_hard_sigmoid_of_a_file_that_does_not_name_its_keras_is_refused_in_one_sentence() -> None:
+    with pytest.raises(UnsupportedError) as caught:
+        parse_layer(Node("it", "Activation", {"activation": "hard_sigmoid"}, ("data",), {}))
+    assert str(caught.value) == (
+        "layer 'it' (Activation): activation 'hard_sigmoid' is one function in Keras 2 and another in Keras 3, and the "
+        "file does not say which of them wrote it; save it as .h5 or .keras."
+    )
+
+
+def test_an_activation_that_no_quantizer_follows_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    assert message(tmp_path, changed("QDense", activation="tanh")) == (
+        "layer 'it', an output of the model: reads the values of the activation 'tanh', which are on no fixed-point "
+        "grid; put a QActivation with a quantizer, such as quantized_bits(bits, integer), directly after it."
+    )
+
+
+def test_two_activations_in_a_row_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    layers = [*changed("QDense", activation="tanh"), layer("Activation", "second", activation="sigmoid")]
+    assert message(tmp_path, layers) == (
+        "layer 'second' (Activation): the activation 'sigmoid' follows another one, 'tanh'; put a QActivation in "
+        "between."
+    )
+
+
+def test_rounded_powers_of_two_of_a_sigmoid_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    layers = [*changed("QDense", activation="sigmoid"), layer("QActivation", "q", activation="quantized_po2(4)")]
+    assert message(tmp_path, layers) == (
+        "layer 'q' (QActivation): quantized_po2(4) steps at irrational numbers, and the activation 'sigmoid' before it "
+        "cannot be turned around there; put a QActivation with quantized_bits or quantized_relu in between."
+    )
+
+
+def test_a_maximum_of_a_function_that_does_not_keep_order_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    layers = [*changed("QConv1D", activation="hard_silu"), layer("GlobalMaxPooling1D", "top", keepdims=False)]
+    assert message(tmp_path, layers) == (
+        "layer 'top' (GlobalMaxPooling1D): takes a maximum after the activation 'hard_silu', which does not keep "
+        "order; put a QActivation in between."
+    )
 
 
 def test_an_upper_bound_that_the_codes_keep_anyway_is_honoured(tmp_path: Path) -> None:

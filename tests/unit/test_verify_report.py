@@ -176,7 +176,7 @@ def test_json_holds_everything_but_time() -> None:
     assert "timing" not in document
     assert set(document) == {
         *("format", "network", "equal", "samples", "codes", "mismatches", "mismatched_samples", "mismatch"),
-        *("compiler", "pristine", "seed", "vectors", "coverage", "changes", "project_sha256"),
+        *("compiler", "pristine", "seed", "vectors", "coverage", "step_functions", "changes", "project_sha256"),
     }
 
 

@@ -1,0 +1,77 @@
+"""A few of hls4ml's QKeras acceptance cases through hwgen: load, HLS C++, compile, run, compare with QKeras.
+
+All of them, read from hls4ml's file, stand in docs/hls4ml-cases.md; ``benchmarks/hls4ml_cases.py`` runs those.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+from oracle.acceptance_cases import Case, run_case
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "hls4ml-cases.md"
+
+DENSE = Case(
+    "test_single_dense_activation_exact",
+    "QActivation(quantized_bits(4,0,alpha=1), in 16) -> QDense(16, kernel quantized_bits(4,0,alpha=1), bias "
+    "quantized_bits(4,0,alpha=1), lecun_uniform) -> QActivation(quantized_relu(4,0))",
+    "array_equal",
+)
+SCALAR = Case("test_quantizer", "QActivation(quantized_relu(8,4)) on 1 input", "array_equal")
+TERNARY = Case(
+    "test_btnn[1]",
+    "QDense(10, in 10, kernel ternary(alpha=1), bias quantized_bits(5,2)) -> QActivation(binary_tanh)",
+    "fraction of unequal outputs < 0.005",
+)
+OF_THE_LAYER = Case(
+    "test_qactivation_kwarg",
+    "QDense(10, in 10, kernel and bias quantized_bits(4,0,alpha=1), activation=quantized_relu(4,0))",
+    "allclose atol=2^-(bits-1) rtol=1",
+)
+
+
+@pytest.mark.parametrize("case", [SCALAR, OF_THE_LAYER], ids=lambda case: case.test)
+def test_a_case_is_exact(case: Case, cxx: str, tmp_path: Path) -> None:
+    assert run_case(case, tmp_path, cxx).verdict == "exact"
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("case", [DENSE, TERNARY], ids=lambda case: case.test)
+def test_a_longer_case_is_exact(case: Case, cxx: str, tmp_path: Path) -> None:
+    assert run_case(case, tmp_path, cxx).verdict == "exact"
+
+
+@pytest.mark.parametrize(
+    ("constant", "criterion", "note"),
+    [
+        ("0", "width 1, signed False", "ufixed<1,1> holds it exactly"),
+        ("1024", "width 1, signed False", "ufixed<1,11> holds it exactly"),
+        ("-1024", "width 1, signed True", "fixed<1,11> holds it exactly"),
+        ("0.03125", "width 1, signed False", "ufixed<1,-4> holds it exactly"),
+        ("-1.25", "width 4, signed True", "fixed<4,2> holds it exactly"),
+        (
+            "1.1",
+            "width 8, signed False",
+            "ufixed<52,1> holds the double exactly; hls4ml's type of 8 bits rounds it",
+        ),
+    ],
+)
+def test_a_constant_has_the_narrowest_exact_type(
+    constant: str, criterion: str, note: str, cxx: str, tmp_path: Path
+) -> None:
+    case = Case("test_precision_from_constant_unit", f"precision of the constant {constant}, max_width 8", criterion)
+    result = run_case(case, tmp_path, cxx)
+    assert (result.verdict, result.note) == ("exact", note)
+
+
+def test_the_page_counts_its_rows() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| .* \| \*\*(.+?)\*\*: .* \|$", text, re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, len(rows) + 1))
+    counted = re.search(r"^(\d+) cases: (.+)\.$", text, re.MULTILINE)
+    assert counted is not None
+    assert int(counted[1]) == len(rows) == 52
+    for part in counted[2].split(", "):
+        count, verdict = part.split(" ", 1)
+        assert [found for _, found in rows].count(verdict) == int(count)
+    assert not any(verdict == "outside tolerance" for _, verdict in rows)

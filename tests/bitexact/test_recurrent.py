@@ -1,0 +1,121 @@
+"""QSimpleRNN, QLSTM and QGRU, unrolled, compute what QKeras computes wherever float32 is exact."""
+
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from oracle.keras_environment import building, keras, qkeras
+
+import hwgen
+from hwgen import reference
+from hwgen.circuit import TARGETS, ClockPlan, lower
+from hwgen.errors import UnsupportedError
+
+KINDS = ("QSimpleRNN", "QLSTM", "QGRU")
+FUZZ = int(os.environ.get("HWGEN_FUZZ", "300"))
+TANH = ("quantized_tanh(4)", "quantized_bits(4,0,alpha=1)", "quantized_relu(3,1)", "relu", "linear")
+GATES = ("quantized_sigmoid(3)", "quantized_relu(3,0)", "quantized_bits(3,0,alpha=1)", "binary(alpha=1)")
+STATES = ("quantized_bits(4,0,alpha=1)", "quantized_bits(3,1,alpha=1)", "ternary(alpha=1)", "binary(alpha=1)")
+
+
+def recurrent_model(kind: str, rng: random.Random) -> Any:
+    """A sequence, a recurrent layer, and sometimes a dense one behind it."""
+    steps, features, units = rng.randint(1, 4), rng.randint(1, 3), rng.randint(1, 3)
+    options: dict[str, Any] = {
+        "kernel_quantizer": rng.choice(["quantized_bits(4,0,alpha=1)", "ternary(alpha=1)", "quantized_bits(3,1)"]),
+        "recurrent_quantizer": rng.choice(["quantized_bits(3,0,alpha=1)", "binary(alpha=1)", "quantized_bits(4,0)"]),
+        "bias_quantizer": "quantized_bits(4,1,alpha=1)",
+        "use_bias": rng.random() < 0.7,
+        "state_quantizer": rng.choice(STATES) if kind == "QLSTM" or rng.random() < 0.6 else None,
+        "activation": rng.choice(TANH[:3] if kind == "QGRU" else TANH),
+        "return_sequences": rng.random() < 0.5,
+        "go_backwards": rng.random() < 0.3,
+    }
+    if options["state_quantizer"] is None:
+        options["activation"] = rng.choice(TANH[:3])
+    if kind != "QSimpleRNN":
+        options["recurrent_activation"] = rng.choice(GATES)
+        options["implementation"] = rng.choice([1, 2])
+    if kind == "QGRU":
+        options["reset_after"] = rng.random() < 0.5
+        options["state_quantizer"] = rng.choice(STATES)
+    with building():
+        layers = [keras.layers.Input((steps, features)), getattr(qkeras, kind)(units, **options)]
+        if rng.random() < 0.4:
+            layers.append(qkeras.QActivation("quantized_bits(5,1,alpha=1)"))
+        model = keras.Sequential(layers)
+        for variable in model.weights:
+            codes = np.array([rng.randint(-12, 12) for _ in range(int(np.prod(variable.shape)))])
+            variable.assign((codes / 8).reshape(variable.shape))
+    return model
+
+
+def check(kind: str, seed: int, directory: Path) -> bool:
+    """Whether float32 was exact, so that Keras was compared too."""
+    rng = random.Random(f"{kind} {seed}")
+    model = recurrent_model(kind, rng)
+    path = directory / f"model.{rng.choice(['h5', 'keras'])}"
+    with building():
+        model.save(path)
+    loaded = hwgen.load(path, input_type="fixed<4,1>")
+    data = np.random.default_rng(seed).integers(-8, 8, (40, *model.input_shape[1:])) / 8
+    codes = reference.encode(loaded.network, data)
+    (by_circuit,) = lower(loaded.network, TARGETS["amd"], ClockPlan(2)).codes(codes)
+    assert by_circuit.tolist() == loaded.codes(data).tolist()
+    if not loaded.network.float32_exact:
+        return False
+    with building():
+        expected = np.asarray(model(np.float32(data)), dtype=np.float64)
+    (found,) = reference.decode(loaded.network, [loaded.codes(data)])
+    assert found.tolist() == expected.tolist(), model.layers[-1].get_config()
+    return True
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_unrolled_layer_is_the_one_of_qkeras(kind: str, tmp_path: Path) -> None:
+    assert sum(check(kind, seed, tmp_path) for seed in range(4)) > 0
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(4, 4 + FUZZ // 10))
+def test_more_unrolled_layers_are_those_of_qkeras(kind: str, seed: int, tmp_path: Path) -> None:
+    check(kind, seed, tmp_path)
+
+
+def refusal(tmp_path: Path, kind: str, shape: tuple[int, ...] = (2, 2), **options: Any) -> str:
+    """The sentence that refuses a layer with such options."""
+    quantizer = "quantized_bits(4,0,alpha=1)"
+    names = ("kernel_quantizer", "recurrent_quantizer", "bias_quantizer", "state_quantizer")
+    stated = dict.fromkeys(names, quantizer) | {"activation": quantizer} | options
+    if kind != "QSimpleRNN":
+        stated.setdefault("recurrent_activation", quantizer)
+    with building():
+        layer = getattr(qkeras, kind)(2, name="cell", **stated)
+        keras.Sequential([keras.layers.Input(batch_shape=(None, *shape)[-3:]), layer]).save(tmp_path / "model.h5")
+    with pytest.raises(UnsupportedError) as caught:
+        hwgen.load(tmp_path / "model.h5", input_type="fixed<4,1>")
+    return str(caught.value)
+
+
+def test_what_cannot_be_unrolled_is_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path, "QLSTM", recurrent_activation="sigmoid") == (
+        "layer 'cell' (QLSTM): recurrent_activation 'sigmoid' is not quantized, and what it gives is multiplied and "
+        "fed back; use a quantizer such as quantized_tanh or quantized_sigmoid."
+    )
+    assert refusal(tmp_path, "QSimpleRNN", kernel_quantizer=None) == (
+        "layer 'cell' (QSimpleRNN): kernel_quantizer is None: its weights are not quantized; give it a quantizer."
+    )
+    assert refusal(tmp_path, "QGRU", bias_quantizer=None) == (
+        "layer 'cell' (QGRU): bias_quantizer is None: its bias is not quantized; give it a quantizer, or set "
+        "use_bias=False."
+    )
+    assert refusal(tmp_path, "QSimpleRNN", (1, 2, 2), stateful=True) == (
+        "layer 'cell' (QSimpleRNN): option stateful=True is not supported; only False is."
+    )
+    assert refusal(tmp_path, "QSimpleRNN", kernel_quantizer="quantized_bits(30,0,alpha=1e-9)").startswith(
+        "layer 'cell' (QSimpleRNN), kernel: with its scales multiplied in, its weights need "
+    )
