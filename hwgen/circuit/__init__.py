@@ -5,8 +5,9 @@ from hwgen.circuit.circuit import Circuit, Port, Word
 from hwgen.circuit.interface import Interface, default_interface
 from hwgen.circuit.json_form import circuit_from_json, circuit_to_json
 from hwgen.circuit.lower import lower
+from hwgen.circuit.rows import Parity, Piece, Row, Total
 from hwgen.circuit.schedule import ClockPlan
-from hwgen.circuit.solve import adder_graph
+from hwgen.circuit.solve import adder_graph, solve
 from hwgen.circuit.streams import Stream
 from hwgen.circuit.target import TARGETS, Target
 from hwgen.circuit.window import Window
@@ -19,10 +20,14 @@ __all__ = [
     "ClockPlan",
     "Interface",
     "Output",
+    "Parity",
+    "Piece",
     "Port",
+    "Row",
     "Stream",
     "Target",
     "Term",
+    "Total",
     "Window",
     "Word",
     "adder_graph",
@@ -30,4 +35,5 @@ __all__ = [
     "circuit_to_json",
     "default_interface",
     "lower",
+    "solve",
 ]

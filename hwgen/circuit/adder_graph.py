@@ -56,6 +56,7 @@ def _adder_luts(adder: Adder, width: int) -> int:
     wires = starts[1][0] if len(starts) > 1 and not starts[0][1] else 0
     return max(0, width - wires) if len(starts) > 1 or starts[0][1] else 0
 
+
 def reads(node: Node) -> tuple[int, ...]:
     """The nodes that a node reads, each once."""
     return tuple(dict.fromkeys(term.node for term in node.terms)) if isinstance(node, Adder) else nodes_read(node)
@@ -214,21 +215,23 @@ class AdderGraph:
                 prove_total(node, lambda read: self._made(read), self._width, f"node {number}")
                 low, high = self.interval(*form)
                 if not holds(node, low, high):
-                    raise CircuitError(f"node {number} reaches {low} to {high}, which its {node.width} bits do not hold.")
+                    raise CircuitError(
+                        f"node {number} reaches {low} to {high}, and its {node.width} bits do not hold that."
+                    )
             case Parity():
                 pass
 
     def _made(self, node: int) -> Node | None:
         return None if node < self.inputs else self.nodes[node - self.inputs]
 
-    def _width(self, node: int) -> tuple[int, bool]:
+    def _width(self, node: int) -> list[tuple[int, bool]]:
         made = self._made(node)
         if isinstance(made, Total):
-            return made.width, made.signed
+            return [(made.width, made.signed)]
         if made is not None:
             raise CircuitError(f"node {node} is no word of its own, and a total counts it as one.")
         kind = FixedType.holding(self.low[node], self.high[node], 0)
-        return kind.width, kind.signed
+        return [(kind.width, kind.signed)]
 
 
 def _combined(

@@ -43,8 +43,8 @@ class BitGraph:
                 alone.setdefault(terms[0][0], j)
         outputs: dict[int, Output] = {}
         for number, row in enumerate(sharing.nodes, start=inputs):
-            j = alone.get(number)
-            if j is None:
+            j = alone.get(number, -1)
+            if j < 0:
                 self._keep(self._loose(_terms(row)), _terms(row))
             else:
                 node, constant = self._exact(_terms(row), bias[j] >> shifts[j], 0)
@@ -143,4 +143,3 @@ def _lift(start: int, span: int, width: int) -> int:
         if found <= most:
             return found
     raise AssertionError("every integer is a multiple of one")
-

@@ -79,7 +79,11 @@ class Builder:
     def _varying(
         self, weight: IntArray, bias: Sequence[int], given: Sequence[int]
     ) -> tuple[IntArray, list[int], list[int]]:
-        """The same sums without the words that never change: what they add goes into the bias."""
+        """The same sums over each word once, and without those that never change: what they add goes into the bias."""
+        words, at = np.unique(np.array(given, dtype=np.int64), return_inverse=True)
+        together = np.zeros((len(words), weight.shape[1]), dtype=np.int64)
+        np.add.at(together, at, weight)
+        weight, given = together, words.tolist()
         constant = [low == high for low, high in (self.ranges[word] for word in given)]
         total = list(bias)
         for row in np.flatnonzero(constant).tolist():

@@ -106,7 +106,7 @@ def plan_rows(height: Any, most: int) -> Any:
 
 
 @jit
-def ones(number: int) -> int:
+def ones(number: Any) -> Any:
     """Ones of a number that is not negative."""
     number = number - ((number >> 1) & 0x5555555555555555)
     number = (number & 0x3333333333333333) + ((number >> 2) & 0x3333333333333333)
@@ -117,14 +117,14 @@ def ones(number: int) -> int:
 
 
 @jit
-def digits_of(number: int) -> int:
+def digits_of(number: Any) -> Any:
     """Non-zero digits of a number's shortest signed binary forms."""
     size = abs(number)
     return ones(size ^ (3 * size))
 
 
 @jit
-def length_of(number: int) -> int:
+def length_of(number: Any) -> int:
     """Bits of a number that is not negative."""
     found = 0
     while number > 0:
@@ -235,7 +235,15 @@ def multipliers(
 
 @jit
 def fitted(
-    matrix: Any, sources: int, inputs: int, outputs: int, candidate: Any, users: Any, times: Any, depends: Any, shifts: int
+    matrix: Any,
+    sources: int,
+    inputs: int,
+    outputs: int,
+    candidate: Any,
+    users: Any,
+    times: Any,
+    depends: Any,
+    shifts: int,
 ) -> Any:
     """The candidate that leaves its users the fewest digits, each of which uses it a given number of times.
 
@@ -291,7 +299,7 @@ def normalize(candidate: Any, support: Any) -> None:
 
 
 @jit
-def width_over(candidate: Any, support: Any, forms: Any, spans: Any) -> int:
+def width_over(candidate: Any, support: Any, forms: Any, spans: Any) -> Any:
     """Bits of the range of a sum of sources."""
     form = np.zeros(len(spans), np.int64)
     for x in support:

@@ -1,6 +1,6 @@
 """The proof of a ``Total``: each row keeps the weighted sum of the bits, so the bits left are the sum that it says."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 
 from hwgen.circuit.rows import Lane, Parity, Row, Total, lane_bits, saves
@@ -21,13 +21,13 @@ def check_row(row: Row, name: str) -> None:
 
 
 def prove_total(
-    total: Total, operation: Callable[[int], object], widths: Callable[[int], tuple[int, bool]], name: str
+    total: Total, operation: Callable[[int], object], widths: Callable[[int], Sequence[tuple[int, bool]]], name: str
 ) -> None:
     """Show that the bits of a total are its sum, modulo two to the power of its width.
 
     Args:
         operation: that of a node.
-        widths: bits of a node's word, and whether it is signed.
+        widths: bits of a node's word, and whether it is signed; several where more bits are known to repeat the sign.
     Raises:
         CircuitError: they are not.
     """
@@ -75,19 +75,27 @@ def prove_total(
                     raise CircuitError(f"{name}: node {node} is an exclusive or where carries count.")
                 for piece in made.inputs:
                     add((piece,), scale)
-    claimed = dict(total.terms)
+    claimed: dict[int, int] = {}
+    for node, coefficient in total.terms:
+        claimed[node] = claimed.get(node, 0) + coefficient
     for node in sorted(weights.keys() | claimed.keys()):
-        width, signed = widths(node)
         coefficient = claimed.get(node, 0)
         found = weights.get(node, {})
-        for bit in range(width):
-            weight = -(coefficient << bit) if signed and bit == width - 1 else coefficient << bit
-            if (found.pop(bit, 0) - weight) % modulus:
-                raise CircuitError(f"{name}: its bits do not add node {node} {coefficient:+d} times.")
-        if found:
-            raise CircuitError(f"{name}: it reads bits that node {node} does not have.")
+        if not any(_counts(found, coefficient, width, signed, modulus) for width, signed in widths(node)):
+            raise CircuitError(f"{name}: its bits do not add node {node} {coefficient:+d} times.")
     if (constant - total.constant) % modulus:
         raise CircuitError(f"{name}: its bits add the constant {constant % modulus}, not {total.constant % modulus}.")
+
+
+def _counts(found: dict[int, int], coefficient: int, width: int, signed: bool, modulus: int) -> bool:
+    """Whether weights are those of the bits of a word, so many times."""
+    for bit in range(max([width, *(low + 1 for low in found)])):
+        weight = coefficient << bit if bit < width else 0
+        if signed and bit == width - 1:
+            weight = -weight
+        if (found.get(bit, 0) - weight) % modulus:
+            return False
+    return True
 
 
 def _row_weights(made: Row | Parity, scale: int) -> dict[int, int]:
@@ -107,4 +115,3 @@ def holds(total: Total, low: int, high: int) -> bool:
     """Whether the total's width and sign hold an interval."""
     least = -(1 << (total.width - 1)) if total.signed else 0
     return least <= low and high < least + (1 << total.width)
-

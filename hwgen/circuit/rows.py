@@ -131,8 +131,10 @@ def lane_bits(lane: Lane) -> Iterator[Piece]:
     """Bit by bit, the lowest first."""
     for piece in lane:
         for at in range(piece.count):
-            yield Piece(piece.node, piece.low + at, 1, piece.inverted) if piece.node is not None else (
-                ONE if piece.inverted else ZERO
+            yield (
+                Piece(piece.node, piece.low + at, 1, piece.inverted)
+                if piece.node is not None
+                else (ONE if piece.inverted else ZERO)
             )
 
 

@@ -34,7 +34,12 @@ class _Operand:
 
 
 def trees(
-    low: Sequence[int], high: Sequence[int], bias: Sequence[int], target: Target, sharing: Sharing, shifts: Sequence[int]
+    low: Sequence[int],
+    high: Sequence[int],
+    bias: Sequence[int],
+    target: Target,
+    sharing: Sharing,
+    shifts: Sequence[int],
 ) -> tuple[list[Adder], list[Output]]:
     """Adders for the shared sums and for every column, times ``2**shifts[j]`` and with its bias.
 

@@ -1,0 +1,90 @@
+"""Rows of carry logic, and the words that are put together from their bits, as Verilog."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from hwgen.circuit.rows import Lane, Parity, Piece, Row, Total, lane_bits, saves
+from hwgen.emit.rtl_bits import Reader, Signal
+
+ROW = "hwgen_row"
+
+
+@dataclass(frozen=True, slots=True)
+class RowView:
+    """An instance of the row primitive.
+
+    Attributes:
+        parameters: in its order, those that are not their default.
+        pins: names and expressions, but for the sum.
+    """
+
+    parameters: tuple[tuple[str, str], ...]
+    pins: tuple[tuple[str, str], ...]
+
+
+Source = Callable[[int], Signal]
+
+
+def row_view(row: Row, source: Source, reader: Reader) -> RowView:
+    """A row over signals of its own stage."""
+    width = row.width
+    saving = saves(row)
+    masks: list[int] = []
+    pins: list[tuple[str, str]] = []
+    for name, lane in zip("abcd", row.lanes, strict=True):
+        inverted = [bit.inverted and bit.node is not None for bit in lane_bits(lane)]
+        # Before the carry chain there is no LUT where the position's second output saves a carry.
+        last = width - 1 if not row.open else width
+        outside = [name == "d" and saving[at] and at != last for at in range(width)]
+        mask = sum(1 << at for at in range(width) if inverted[at] and not outside[at])
+        masks.append(mask)
+        pins.append((name, _lane(lane, outside, source, reader)))
+    pins.append(("carry_in", _lane((row.carry,), [True], source, reader)))
+    parameters = [("WIDTH", str(width))]
+    if row.open:
+        parameters.append(("OPEN", "1"))
+    saved = sum(1 << at for at in range(width) if saving[at])
+    for name, mask in (("SAVES", saved), *zip(("INVERT_A", "INVERT_B", "INVERT_C", "INVERT_D"), masks, strict=True)):
+        if mask:
+            parameters.append((name, f"{width}'b{mask:0{width}b}"))
+    return RowView(tuple(parameters), tuple(pins))
+
+
+def total_text(total: Total, width: int, source: Source, reader: Reader) -> str:
+    """A total's lowest bits; those above them only repeat its sign, or are zero."""
+    lane: list[Piece] = []
+    left = width
+    for piece in total.lane:
+        if left > 0:
+            lane.append(Piece(piece.node, piece.low, min(piece.count, left), piece.inverted))
+            left -= piece.count
+    return _lane(tuple(lane), [True] * width, source, reader)
+
+
+def parity_text(parity: Parity, source: Source, reader: Reader) -> str:
+    """An exclusive or."""
+    return " ^ ".join(_piece(piece, True, source, reader) for piece in parity.inputs)
+
+
+def _lane(lane: Lane, inverting: Sequence[bool], source: Source, reader: Reader) -> str:
+    """Bits, the highest first; they are inverted only in some positions."""
+    parts: list[str] = []
+    position = 0
+    for piece in lane:
+        start = 0
+        while start < piece.count:
+            end = start
+            while end < piece.count and inverting[position + end] == inverting[position + start]:
+                end += 1
+            part = Piece(piece.node, piece.low + start, end - start, piece.inverted)
+            parts.append(_piece(part, inverting[position + start], source, reader))
+            start = end
+        position += piece.count
+    return parts[0] if len(parts) == 1 else f"{{{', '.join(reversed(parts))}}}"
+
+
+def _piece(piece: Piece, invert: bool, source: Source, reader: Reader) -> str:
+    if piece.node is None:
+        return f"{piece.count}'b{'1' * piece.count}" if piece.inverted else f"{piece.count}'d0"
+    text = reader.bits(source(piece.node), piece.low, piece.count)
+    return f"~{text}" if invert and piece.inverted else text
