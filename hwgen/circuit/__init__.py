@@ -9,10 +9,11 @@ from hwgen.circuit.rows import Parity, Piece, Row, Total
 from hwgen.circuit.schedule import ClockPlan
 from hwgen.circuit.solve import adder_graph, solve
 from hwgen.circuit.streams import Stream
-from hwgen.circuit.target import TARGETS, Target
+from hwgen.circuit.target import AMD, TARGETS, Target
 from hwgen.circuit.window import Window
 
 __all__ = [
+    "AMD",
     "TARGETS",
     "Adder",
     "AdderGraph",

@@ -22,9 +22,10 @@ class Builder:
         stream: to which added words belong.
     """
 
-    def __init__(self, ports: Sequence[Range], target: Target, inputs: Stream) -> None:
+    def __init__(self, ports: Sequence[Range], target: Target, inputs: Stream, effort: str = "normal") -> None:
         """``ports``: lowest and highest code of each input."""
         self.target = target
+        self.effort = effort
         self.bounds = Bounds(tuple(ports))
         self.operations: list[Operation] = []
         self.names: list[str] = []
@@ -97,7 +98,7 @@ class Builder:
         low, high = zip(*(self.ranges[word] for word in given), strict=True) if given else ((), ())
         key = (weight.shape, np.ascontiguousarray(weight).tobytes(), tuple(bias), low, high)
         if key not in self._graphs:
-            self._graphs[key] = adder_graph(weight, low, high, list(bias), self.target)
+            self._graphs[key] = adder_graph(weight, low, high, list(bias), self.target, effort=self.effort)
         return self._graphs[key]
 
 

@@ -38,10 +38,13 @@ from hwgen.ir import (
 _ELSEWHERE = "build it in parallel (--io parallel) or as HLS C++ (--target hls)."
 
 
-def lower(network: Network, target: Target, plan: ClockPlan, interface: Interface | None = None) -> Circuit:
+def lower(
+    network: Network, target: Target, plan: ClockPlan, interface: Interface | None = None, effort: str = "normal"
+) -> Circuit:
     """Build a pipelined circuit.
 
     Args:
+        effort: of the search for few LUTs, as in ``solve``.
         interface: how samples come; None for a stream where there is a convolution, else parallel.
     Raises:
         UnsupportedError: a network too large to unroll, or one whose pixels cannot come in a stream.
@@ -50,7 +53,7 @@ def lower(network: Network, target: Target, plan: ClockPlan, interface: Interfac
     """
     interface = default_interface(network) if interface is None else interface
     check_size(network, interface)
-    lowering = _Lowering(network, target, interface)
+    lowering = _Lowering(network, target, interface, effort)
     build = lowering.build
     for layer in network.layers:
         lowering.layer(layer)
@@ -121,12 +124,12 @@ class _Placed:
 class _Lowering:
     """The circuit so far, and where each value of the network is in it."""
 
-    def __init__(self, network: Network, target: Target, interface: Interface) -> None:
+    def __init__(self, network: Network, target: Target, interface: Interface, effort: str) -> None:
         self.interface = interface
         self.values = network.values()
         types = [source.value.type for source in network.inputs]
         count = _input_beats(network, interface)
-        self.build = Builder([(t.min_code, t.max_code) for t in types], target, Stream("in", count))
+        self.build = Builder([(t.min_code, t.max_code) for t in types], target, Stream("in", count), effort)
         self.placed: dict[str, _Placed] = {}
         for port, source in enumerate(network.inputs):
             value = source.value

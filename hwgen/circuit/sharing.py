@@ -69,6 +69,8 @@ def shared_sums(weight: IntArray, spans: IntArray, target: Target, tries: int = 
         spans: highest less lowest code of each input.
     """
     inputs, outputs = weight.shape
+    if not tries:
+        return Sharing(np.zeros((0, inputs), dtype=np.int64), np.ascontiguousarray(weight.T))
     digits = int(np.count_nonzero(weight))
     kernels = kernels_for(digits)
     room = 4 * outputs + 16

@@ -29,7 +29,7 @@ def solve(
         inputs: the type of every input, or of each; only the codes count.
         bias: one integer an output, in units of the output's step.
         max_depth: rows of logic, at most, on a path.
-        effort: ``normal``, or ``high`` for about ten times as long.
+        effort: ``normal``; ``high`` for about ten times as long; ``none`` shares nothing between columns.
     Raises:
         CircuitError: a sum needs more than 62 bits, or more rows of logic than allowed.
         InputError: arguments that do not fit together.
@@ -76,7 +76,8 @@ def adder_graph(
     return best.prove()
 
 
-EFFORTS = {"normal": (6,), "high": (6, 20, 60)}  # pairs of sums that are looked at for each shared one
+# Pairs of sums that are looked at for each shared one, run after run.
+EFFORTS = {"none": (0,), "normal": (6,), "high": (6, 20, 60)}
 
 
 def _primitive(weight: IntArray) -> tuple[IntArray, list[int]]:
