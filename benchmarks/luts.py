@@ -78,7 +78,8 @@ class Design:
     Attributes:
         sources: files; ``defines`` macros for them.
         port_in, port_out: names; codes are packed, the first in the lowest bits.
-        offsets: for each output code, bits from the lowest of the port; ``widths`` and ``signed`` of each.
+        given: bits of each input code, none where it is not read.
+        widths, signed: of each output code.
         scale: what an output code has to be multiplied by.
         seconds: that the method took.
     """
@@ -88,6 +89,7 @@ class Design:
     defines: str
     port_in: str
     port_out: str
+    given: tuple[int, ...]
     widths: tuple[int, ...]
     signed: tuple[bool, ...]
     scale: tuple[int, ...]
@@ -123,7 +125,17 @@ def graph_design(case: Case, graph: AdderGraph, target: Target, folder: Path, se
     defines = "-DHWGEN_AMD_PRIMITIVES -DHWGEN_AMD_CARRY8"
     ones = (1,) * outputs
     return Design(
-        "net", sources, defines, "in_x", "out_y", (24,) * outputs, (True,) * outputs, ones, seconds, graph.depth
+        "net",
+        sources,
+        defines,
+        "in_x",
+        "out_y",
+        (case.type.width,) * inputs,
+        (24,) * outputs,
+        (True,) * outputs,
+        ones,
+        seconds,
+        graph.depth,
     )
 
 
@@ -150,6 +162,9 @@ def peer_design(case: Case, folder: Path, name: str, hard_dc: int, ternary: bool
     model.write()
     found = {path.name: path for path in sorted(folder.rglob("*.v"))}
     top = next(stem for stem in ("net_comb", "net", "net_stage0", "net_s0") if _defines(found.values(), stem))
+    # Of what comes with every project, only what this one uses.
+    text = "".join(path.read_text() for path in found.values() if path.parent.name != "static")
+    found = {name: path for name, path in found.items() if path.parent.name != "static" or path.stem in text}
     own = data_folder("templates") / "rtl" / "lib" / "hwgen_add3.v"
     sources = [path for path in found.values() if path.name != "ternary_adder.v" and "wrapper" not in path.name]
     if "ternary_adder.v" in found:
@@ -165,6 +180,7 @@ def peer_design(case: Case, folder: Path, name: str, hard_dc: int, ternary: bool
         "-sv -DHWGEN_AMD_PRIMITIVES -DHWGEN_AMD_CARRY8",
         names[0],
         names[-1],
+        tuple(np.array(made.inp_kifs, dtype=np.int64).reshape(3, -1).sum(axis=0).tolist()),
         tuple((k + i + f).tolist()),
         tuple(bool(v) for v in k),
         tuple(1 << max(0, -int(v)) for v in f),
@@ -258,8 +274,8 @@ def simulated(module: dict[str, dict[str, dict[str, object]]], design: Design, c
         if port["direction"] == "input":
             wires.update(dict.fromkeys(_bits(port["bits"]), 0))
         if name == design.port_in:
-            for place, bit in enumerate(_bits(port["bits"])):
-                code, position = divmod(place, case.type.width)
+            places = [(code, position) for code, width in enumerate(design.given) for position in range(width)]
+            for (code, position), bit in zip(places, _bits(port["bits"]), strict=True):
                 wires[bit] = packed(x[:, code] >> position & 1)
     for cell in _in_order(module, set(wires)):
         _evaluate(cell, wires, every)
@@ -371,7 +387,11 @@ def methods(peers: bool, efforts: list[str]) -> dict[str, list[Callable[[Case, P
             lambda case, folder, effort=effort: hwgen_design(case, folder, effort)
         ]
     if peers:
-        for label, name, ternary in (("da4ml", "da4ml", False), ("alkaid", "alkaid", False), ("alkaid3", "alkaid", True)):
+        for label, name, ternary in (
+            ("da4ml", "da4ml", False),
+            ("alkaid", "alkaid", False),
+            ("alkaid3", "alkaid", True),
+        ):
             found[label] = [
                 lambda case, folder, n=name, dc=dc, t=ternary: peer_design(case, folder, n, dc, t) for dc in (-1, 0, 2)
             ]

@@ -107,6 +107,13 @@ def _ordered(matrix: IntArray, inputs: int, outputs: int, sums: int) -> Sharing:
 
     for j in range(outputs):
         visit(j)
+    # A node that an output is the negative of becomes that output.
+    for node in order:
+        x, own = inputs + node, outputs + node
+        alone = matrix[:outputs][np.count_nonzero(matrix[:outputs], axis=1) == 1, x]
+        if (alone == -1).sum() > (alone == 1).sum():
+            matrix[own] *= -1
+            matrix[:sums, x] *= -1
     columns = [*range(inputs), *(inputs + node for node in order)]
     return Sharing(
         np.ascontiguousarray(matrix[[outputs + node for node in order]][:, columns]),

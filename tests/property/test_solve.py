@@ -1,0 +1,154 @@
+"""``solve``: the sums are the matrix product, proven, whatever the matrix; LUTs, depth, effort and refusals."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from hwgen.circuit import TARGETS, AdderGraph, Row, Total, solve
+from hwgen.circuit.compiled import compiled, interpreted
+from hwgen.circuit.heap import plan_cost
+from hwgen.circuit.sharing import shared_sums
+from hwgen.errors import CircuitError, InputError
+from hwgen.fixed import FixedType, IntArray
+from hwgen.fixed.digits import minimal_forms, signed_digits
+
+AMD = TARGETS["amd"]
+
+
+def product(graph: AdderGraph, weight: IntArray, types: list[FixedType], bias: list[int]) -> bool:
+    """Whether the graph gives the matrix product, on the ends of the ranges and on random codes."""
+    random = np.random.default_rng(0)
+    x = np.array([random.integers(t.min_code, t.max_code + 1, 20) for t in types], dtype=np.int64).reshape(-1, 20).T
+    ends = np.array([[t.min_code for t in types], [t.max_code for t in types]], dtype=np.int64)
+    x = np.concatenate([ends, x])
+    return bool((graph.outputs(x) == x @ weight + np.array(bias, dtype=np.int64)).all())
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> tuple[IntArray, list[FixedType], list[int]]:
+    """Weights of one to 32 bits with columns that are zero, equal, negated or shifted, over types of all kinds."""
+    inputs, outputs = draw(st.integers(0, 7)), draw(st.integers(0, 6))
+    size = draw(st.sampled_from([1, 3, 31, 255, 2**31]))
+    elements = st.one_of(st.just(0), st.integers(-size, size))
+    weight = draw(arrays(np.int64, (inputs, outputs), elements=elements))
+    for column in range(1, outputs):
+        earlier = draw(st.integers(0, column - 1))
+        change = draw(st.sampled_from(["none", "none", "equal", "negated", "shifted", "zero"]))
+        factor = {"none": None, "equal": 1, "negated": -1, "shifted": 4, "zero": 0}[change]
+        if factor is not None and abs(weight[:, earlier]).max(initial=0) <= 2**31:
+            weight[:, column] = factor * weight[:, earlier]
+    types = [FixedType(draw(st.booleans()), draw(st.integers(1, 8)), 0) for _ in range(inputs)]
+    bias = [draw(st.one_of(st.just(0), st.integers(-1000, 1000))) for _ in range(outputs)]
+    return weight, types, bias
+
+
+@settings(max_examples=120, deadline=None)
+@given(problems(), st.sampled_from(["amd", "intel", "lattice", "generic"]))
+def test_a_graph_is_proven_and_is_the_matrix_product(
+    problem: tuple[IntArray, list[FixedType], list[int]], target: str
+) -> None:
+    weight, types, bias = problem
+    graph = solve(weight, types, bias, TARGETS[target])
+    assert graph.prove() is graph
+    assert product(graph, weight, types, bias)
+
+
+def test_the_same_matrix_gives_the_same_graph() -> None:
+    weight = np.random.default_rng(5).integers(-31, 32, (9, 12))
+    kind = FixedType(True, 5, 0)
+    assert solve(weight, kind).nodes == solve(weight, kind).nodes
+
+
+def test_columns_with_much_in_common_cost_little_more_than_one() -> None:
+    random = np.random.default_rng(2)
+    one = random.integers(-31, 32, (12, 1))
+    kind = FixedType(False, 6, 0)
+    alone = solve(one, kind).luts
+    assert solve(np.concatenate([one, one, 4 * one], axis=1), kind).luts < 1.05 * alone
+    other = one.copy()
+    other[3] += 8
+    assert solve(np.concatenate([one, other], axis=1), kind).luts < 1.3 * alone
+
+
+def test_sharing_and_effort_do_not_cost_luts() -> None:
+    weight = np.random.default_rng(3).integers(-31, 32, (12, 10))
+    kind = FixedType(False, 6, 0)
+    none, normal, high = (solve(weight, kind, effort=effort).luts for effort in ("none", "normal", "high"))
+    assert high <= normal < none
+
+
+def test_a_depth_that_is_asked_for_is_kept() -> None:
+    weight = np.random.default_rng(4).integers(-31, 32, (12, 10))
+    kind = FixedType(False, 6, 0)
+    free = solve(weight, kind)
+    bound = solve(weight, kind, effort="none").depth
+    assert bound < free.depth
+    for depth in range(bound, free.depth + 1):
+        assert solve(weight, kind, max_depth=depth).depth <= depth
+    with pytest.raises(CircuitError, match=f"a depth of 1 rows was asked for.* take {bound}; allow"):
+        solve(weight, kind, max_depth=1)
+
+
+def test_only_amd_sums_bit_by_bit() -> None:
+    weight = np.array([[3, 5], [-7, 9], [11, 0]])
+    kinds = {
+        name: {type(n) for n in solve(weight, FixedType(True, 4, 0), target=t).nodes} for name, t in TARGETS.items()
+    }
+    assert {Row, Total} <= kinds.pop("amd")
+    assert not any({Row, Total} & kind for kind in kinds.values())
+
+
+def test_compiled_and_interpreted_kernels_do_the_same() -> None:
+    random = np.random.default_rng(6)
+    for _ in range(20):
+        height = random.integers(0, 9, random.integers(2, 9))
+        results = [kernels.plan_rows(height, 8) for kernels in (compiled(), interpreted)]
+        assert results[0][0] == results[1][0]
+        assert all((a == b).all() for a, b in zip(results[0][1:], results[1][1:], strict=True))
+
+
+def test_a_plan_costs_at_least_half_a_lut_for_each_bit_that_goes() -> None:
+    random = np.random.default_rng(7)
+    for _ in range(50):
+        height = random.integers(1, 12, 10)
+        assert plan_cost(np.concatenate([height, [0, 0, 0, 0]]), 0) >= 0.3 * (height.sum() - 14)
+    assert plan_cost(np.array([3] * 8 + [0, 0]), 0) < 9  # three operands of eight bits
+
+
+def test_shared_sums_multiply_out_to_the_matrix() -> None:
+    random = np.random.default_rng(8)
+    for seed in range(20):
+        weight = random.integers(-31, 32, (6 + seed % 3, 8))
+        sharing = shared_sums(weight, np.full(len(weight), 63), AMD)
+        forms = list(np.eye(len(weight), dtype=np.int64))
+        for number, row in enumerate(sharing.nodes, start=len(weight)):
+            assert not row[number:].any()
+            forms.append(row[:number] @ np.array(forms))
+        assert (sharing.columns @ np.array(forms) == weight.T).all()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(-5000, 5000))
+def test_minimal_forms_are_all_of_the_number_and_equally_short(number: int) -> None:
+    forms = minimal_forms(number)
+    assert forms[0] == signed_digits(number)
+    assert len(set(forms)) == len(forms)
+    assert all(sum(sign << exponent for sign, exponent in form) == number for form in forms)
+    assert {len(form) for form in forms} == {len(signed_digits(number))}
+
+
+def test_arguments_that_do_not_fit_are_refused() -> None:
+    kind = FixedType(True, 4, 0)
+    weight = np.ones((2, 3), dtype=np.int64)
+    with pytest.raises(InputError, match=re.escape("(inputs, outputs), got float64 of shape (2, 3).")):
+        solve(weight / 2, kind)
+    with pytest.raises(InputError, match=re.escape("go with 2 input types and 3 biases, got 3 and 3.")):
+        solve(weight, [kind] * 3)
+    with pytest.raises(InputError, match=re.escape("go with 2 input types and 3 biases, got 2 and 1.")):
+        solve(weight, kind, [1])
+    with pytest.raises(InputError, match=re.escape("the effort is one of none, normal, high, got 'most'.")):
+        solve(weight, kind, effort="most")
