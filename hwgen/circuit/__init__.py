@@ -7,7 +7,7 @@ from hwgen.circuit.json_form import circuit_from_json, circuit_to_json
 from hwgen.circuit.lower import lower
 from hwgen.circuit.rows import Parity, Piece, Row, Total
 from hwgen.circuit.schedule import ClockPlan
-from hwgen.circuit.solve import adder_graph, solve
+from hwgen.circuit.solver import adder_graph, solve
 from hwgen.circuit.streams import Stream
 from hwgen.circuit.target import AMD, TARGETS, Target
 from hwgen.circuit.window import Window

@@ -9,7 +9,7 @@ from hwgen.circuit.bounds import Bounds
 from hwgen.circuit.names import adder_names
 from hwgen.circuit.operations import Constant, Operation, Range, Sum
 from hwgen.circuit.rows import renumbered
-from hwgen.circuit.solve import adder_graph
+from hwgen.circuit.solver import adder_graph
 from hwgen.circuit.streams import Stream
 from hwgen.circuit.target import Target
 from hwgen.fixed import IntArray
