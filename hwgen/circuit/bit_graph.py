@@ -93,7 +93,7 @@ class BitGraph:
         forms = chosen_forms(given, own, kind.width, self.changes, self.random)
         heap = Heap(kind.width)
         extra = sum(heap.add_word(source, form) for (source, _), form in zip(given, forms, strict=True))
-        heap.add_constant(own - extra)
+        heap.spread(own - extra)
         low_bits = [ONE if beside >> bit & 1 else ZERO for bit in range(shift)]
         total_constant = (own << shift) + beside
         claimed = tuple((self.sources[x].node, c << shift) for x, c in terms)
@@ -110,7 +110,7 @@ class BitGraph:
         extra = sum(heap.add_word(source, form) for (source, _), form in zip(given, forms, strict=True))
         start = low + inner + extra
         more = _lift(start % (1 << width), high - low, width)
-        heap.add_constant(more)
+        heap.spread(more)
         constant = extra + more - ((start + more) >> width << width)
         claimed = tuple((self.sources[x].node, c) for x, c in terms)
         return self._compressed(heap, [], False, claimed, constant), inner + constant

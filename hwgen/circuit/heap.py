@@ -11,12 +11,13 @@ from random import Random
 import numpy as np
 
 from hwgen.circuit.compiled import kernels_for
+from hwgen.circuit.kernels import MOST_ROWS
 from hwgen.circuit.rows import ONE, ZERO, Parity, Piece, Row, joined
 from hwgen.fixed import IntArray
 from hwgen.fixed.digits import minimal_forms
 
 CARRY, SAVED = -1, -2  # bits of an open row, until its width is known
-MOST_ROWS = 120
+PAIRS = 240  # up to so many bits of a heap, ones of its constant are moved in pairs too
 
 Digits = tuple[tuple[int, int], ...]  # (sign, exponent)
 
@@ -131,19 +132,10 @@ def chosen_forms(
     return [forms[form] for forms, form in zip(options, chosen, strict=True)]
 
 
-def with_constant(height: IntArray, constant: int) -> IntArray:
-    """The heights with the ones of a constant, modulo the width."""
-    return np.asarray(height + [(constant >> position) & 1 for position in range(len(height))])
-
-
 def plan_cost(height: IntArray, constant: int) -> float:
-    """What the rows of a heap cost, in LUTs."""
-    full = with_constant(height, constant)
-    return float(kernels_for(int(full.sum()) // 4).plan_rows(full, most_rows(full))[0])
-
-
-def most_rows(height: IntArray) -> int:
-    return min(MOST_ROWS, int(height.max()) // 2 + 3)
+    """What the rows of a heap and a constant cost, in LUTs."""
+    kernels = kernels_for(int(height.sum()) // 4)
+    return float(kernels.planned_cost(height, constant & ((1 << len(height)) - 1)))
 
 
 class Heap:
@@ -169,13 +161,37 @@ class Heap:
             if constant >> position & 1:
                 self.add(position, ONE, 0)
 
+    def spread(self, constant: int) -> None:
+        """Add a constant, some of its ones as second bits of words where that lets rows fill their LUTs.
+
+        A bit ``x`` and a one of the same weight are ``~x`` and, one position up, ``x``. A position of even height wastes
+        half a LUT, so a one that makes two neighbours odd is worth more there.
+        """
+        width = len(self.columns)
+        height = np.array([len(column) for column in self.columns], dtype=np.int64)
+        kernels = kernels_for(int(height.sum()) // 4)
+        left, chosen = kernels.spread_constant(height, constant & ((1 << width) - 1), int(height.sum()) <= PAIRS)
+        for at in range(width - 2, -1, -1):
+            if chosen[at]:
+                self._twice(at)
+        self.add_constant(int(left))
+
+    def _twice(self, position: int) -> None:
+        """Invert one of the bits of a position, and add it to the position above as it was."""
+        column = self.columns[position]
+        index = max(range(len(column)), key=lambda at: (column[at].piece.inverted, -column[at].depth))
+        bit = column[index]
+        other = Piece(bit.piece.node, bit.piece.low, 1, not bit.piece.inverted)
+        column[index] = _Bit(bit.depth, bit.order, other)
+        self.add(position + 1, bit.piece, bit.depth)
+
     def compress(self, first: int) -> tuple[list[Row | Parity], list[int], list[Piece]]:
         """The rows, numbered from ``first`` on, the depth of each, and the bits that are left, the lowest first."""
         width = len(self.columns)
         height = np.array([len(column) for column in self.columns], dtype=np.int64)
         if not height.any():
             return [], [], [ZERO] * width
-        _, ends, starts = kernels_for(int(height.sum()) // 4).plan_rows(height, most_rows(height))
+        _, ends, starts = kernels_for(int(height.sum()) // 4).plan_rows(height, min(MOST_ROWS, int(height.max()) // 2 + 3))
         return _Replay(self.columns, first).run(ends.tolist(), starts.tolist())
 
 

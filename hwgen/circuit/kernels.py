@@ -19,6 +19,7 @@ jit: Callable[[Any], Any] = globals().get("jit", _interpreted)
 
 ROUTED = 0.6  # what a position costs whose LUT only passes a bit on to the carry chain
 NEVER = 1e18
+MOST_ROWS = 120  # at a time
 
 
 @jit
@@ -100,6 +101,61 @@ def plan_rows(height: Any, most: int) -> Any:
         ends[i - 1], starts[i - 1] = back[i, carries, saved, 2], back[i, carries, saved, 3]
         carries, saved = back[i, carries, saved, 0], back[i, carries, saved, 1]
     return best, ends, starts
+
+
+
+@jit
+def planned_cost(height: Any, constant: int) -> Any:
+    """The cost of a heap with the ones of a constant, modulo two to the power of its width."""
+    full = height.copy()
+    for position in range(len(full)):
+        full[position] += constant >> position & 1
+    return plan_rows(full, min(MOST_ROWS, int(full.max()) // 2 + 3))[0]
+
+
+@jit
+def spread_constant(height: Any, constant: int, pairs: bool) -> Any:
+    """Which ones of a constant are better added as second bits of a word: single positions, then pairs of them.
+
+    A one in a position, and a bit there that is inverted and added to the next position too, are the same. Where that
+    is chosen for a position that has no one, the constant is that much less.
+
+    Returns:
+        The constant that is left, and the positions.
+    """
+    width = len(height)
+    height = height.copy()
+    chosen = np.zeros(width, np.bool_)
+    usable = height > 0
+    cost = planned_cost(height, constant)
+    mask = (1 << width) - 1
+    again = True
+    rounds = 0
+    while again and rounds < 4:
+        again = False
+        rounds += 1
+        for one in range(width - 1):
+            for two in range(one, width - 1 if pairs else one + 1):
+                if not (usable[one] and usable[two]):
+                    continue
+                changed = constant
+                for at in range(one, two + 1):
+                    if at == one or at == two:
+                        step = -1 if chosen[at] else 1
+                        height[at + 1] += step
+                        changed -= step << at
+                changed &= mask
+                found = planned_cost(height, changed)
+                if found < cost - 1e-9:
+                    cost, constant, again = found, changed, True
+                    chosen[one] = not chosen[one]
+                    if two != one:
+                        chosen[two] = not chosen[two]
+                else:
+                    for at in range(one, two + 1):
+                        if at == one or at == two:
+                            height[at + 1] -= -1 if chosen[at] else 1
+    return constant, chosen
 
 
 # ---- sharing: a matrix of sums by sources, and the search for a source that all of them gain by
