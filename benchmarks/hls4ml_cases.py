@@ -65,7 +65,7 @@ def page(cases: list[Case], results: list[Result]) -> str:
     total = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
     rows = [
         f"| {number} | `{case.test}` | {_cell(case.model)} | {_cell(case.criterion)} | **{result.verdict}**: "
-        f"{_cell(result.note)} |"
+        f"{_cell(result.note.partition('; supported:')[0])} |"
         for number, (case, result) in enumerate(zip(cases, results, strict=True), start=1)
     ]
     head = ["| | hls4ml's test | model | asked of hls4ml | hwgen |", "| --- | --- | --- | --- | --- |"]

@@ -339,7 +339,7 @@ def verify(
         inputs: real data to run as well, (samples, *shape).
         seed: of the vectors, and of gaps and stalls.
         compiler: ``"g++"``, ``"clang++"`` or a path; None chooses one.
-        pristine: of C++: use the ap_types headers as they are, without the patch that makes them fast.
+        pristine: of C++: headers as they are, without the patch that makes them fast, and sums in ap_int types.
         gap_percent: of Verilog: cycles without a sample.
         stall_percent: of Verilog: cycles in which ``ce`` is low.
         waveform: of Verilog: where to write a VCD file of the run as well.

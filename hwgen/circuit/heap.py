@@ -164,8 +164,8 @@ class Heap:
     def spread(self, constant: int) -> None:
         """Add a constant, some of its ones as second bits of words where that lets rows fill their LUTs.
 
-        A bit ``x`` and a one of the same weight are ``~x`` and, one position up, ``x``. A position of even height wastes
-        half a LUT, so a one that makes two neighbours odd is worth more there.
+        A bit ``x`` and a one of the same weight are ``~x`` and, one position up, ``x``. A position of even height
+        wastes half a LUT, so a one that makes two neighbours odd is worth more there.
         """
         width = len(self.columns)
         height = np.array([len(column) for column in self.columns], dtype=np.int64)
@@ -191,7 +191,9 @@ class Heap:
         height = np.array([len(column) for column in self.columns], dtype=np.int64)
         if not height.any():
             return [], [], [ZERO] * width
-        _, ends, starts = kernels_for(int(height.sum()) // 4).plan_rows(height, min(MOST_ROWS, int(height.max()) // 2 + 3))
+        _, ends, starts = kernels_for(int(height.sum()) // 4).plan_rows(
+            height, min(MOST_ROWS, int(height.max()) // 2 + 3)
+        )
         return _Replay(self.columns, first).run(ends.tolist(), starts.tolist())
 
 

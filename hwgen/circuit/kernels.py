@@ -103,7 +103,6 @@ def plan_rows(height: Any, most: int) -> Any:
     return best, ends, starts
 
 
-
 @jit
 def planned_cost(height: Any, constant: int) -> Any:
     """The cost of a heap with the ones of a constant, modulo two to the power of its width."""
@@ -140,7 +139,7 @@ def spread_constant(height: Any, constant: int, pairs: bool) -> Any:
                     continue
                 changed = constant
                 for at in range(one, two + 1):
-                    if at == one or at == two:
+                    if at in (one, two):
                         step = -1 if chosen[at] else 1
                         height[at + 1] += step
                         changed -= step << at
@@ -153,7 +152,7 @@ def spread_constant(height: Any, constant: int, pairs: bool) -> Any:
                         chosen[two] = not chosen[two]
                 else:
                     for at in range(one, two + 1):
-                        if at == one or at == two:
+                        if at in (one, two):
                             height[at + 1] -= -1 if chosen[at] else 1
     return constant, chosen
 

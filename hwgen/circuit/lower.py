@@ -3,11 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-import numpy as np
-
 from hwgen.circuit.builder import Builder
 from hwgen.circuit.circuit import Circuit, Port, Word, latency_cycles
-from hwgen.circuit.interface import Interface, beats, default_interface
+from hwgen.circuit.interface import Interface, default_interface, value_beats, within_beats
 from hwgen.circuit.merge import argmax_words, join_words
 from hwgen.circuit.operations import Clip, Constant, Gather, Queued, Read, Starting, sources
 from hwgen.circuit.quantize import requantize_word, step_word
@@ -35,8 +33,6 @@ from hwgen.ir import (
     Value,
 )
 
-_ELSEWHERE = "build it in parallel (--io parallel) or as HLS C++ (--target hls)."
-
 
 def lower(
     network: Network, target: Target, plan: ClockPlan, interface: Interface | None = None, effort: str = "normal"
@@ -57,8 +53,14 @@ def lower(
     build = lowering.build
     for layer in network.layers:
         lowering.layer(layer)
-    what = f"network {network.name!r}: its outputs {', '.join(map(repr, network.outputs))} leave"
-    placed = lowering.joined([lowering.placed[name] for name in network.outputs], _free("outputs", network), what)
+    counts = [lowering.beats[name] for name in network.outputs]
+    if len(set(counts)) > 1:
+        raise UnsupportedError(
+            f"network {network.name!r}: its outputs {', '.join(map(repr, network.outputs))} leave in "
+            f"{' and '.join(map(str, counts))} beats of a stream; build it in parallel (--io parallel) or as HLS C++ "
+            f"(--target hls)."
+        )
+    placed = lowering.joined([lowering.placed[name] for name in network.outputs], _free("outputs", network))
     results = tuple(tuple(each.words) for each in placed)
 
     def latency(stage: list[int]) -> int:
@@ -125,10 +127,10 @@ class _Lowering:
     """The circuit so far, and where each value of the network is in it."""
 
     def __init__(self, network: Network, target: Target, interface: Interface, effort: str) -> None:
-        self.interface = interface
         self.values = network.values()
+        self.beats = value_beats(network, interface)
         types = [source.value.type for source in network.inputs]
-        count = _input_beats(network, interface)
+        count = self.beats[network.inputs[0].value.name]
         self.build = Builder([(t.min_code, t.max_code) for t in types], target, Stream("in", count), effort)
         self.placed: dict[str, _Placed] = {}
         for port, source in enumerate(network.inputs):
@@ -138,30 +140,28 @@ class _Lowering:
 
     def layer(self, layer: Layer) -> None:
         """Build a layer and place its value."""
-        what = f"layer {layer.name!r}: the values {', '.join(map(repr, layer.inputs))} come"
-        given = self.joined([self.placed[name] for name in layer.inputs], layer.name, what)
+        given = [self.placed[name] for name in layer.inputs]
+        if self.beats[layer.output.name] == 1 and not isinstance(layer, Conv | MaxPool):
+            given = self._gathered(given, layer.name)
+        given = self.joined(given, layer.name)
         self.build.stream = given[0].stream
         words = [each.words for each in given]
         if isinstance(layer, Merge | Concatenate):
-            made = join_words(self.build, layer, [self.values[name] for name in layer.inputs], words, self.interface)
+            made = join_words(self.build, layer, [self.values[name] for name in layer.inputs], words)
         else:
             made = self._words(layer, words[0])
         self.placed[layer.output.name] = _Placed(made, self.build.stream)
 
-    def joined(self, given: list[_Placed], stream: str, what: str) -> list[_Placed]:
-        """Values that are to be read together, in one stream.
+    def joined(self, given: list[_Placed], stream: str) -> list[_Placed]:
+        """Values that are to be read together, in one stream; they come in as many beats.
 
         Args:
             stream: name of the stream that joins them.
-            what: who comes or leaves, for messages.
         """
         build = self.build
         streams = sorted({each.stream for each in given})
         if len(streams) == 1:
             return given
-        if len({build.streams[number].beats for number in streams}) > 1:
-            counts = " and ".join(str(build.streams[each.stream].beats) for each in given)
-            raise UnsupportedError(f"{what} in {counts} beats of a stream; {_ELSEWHERE}")
         build.start(Stream(stream, build.streams[streams[0]].beats, tuple(Source(number) for number in streams)))
         queued: dict[int, int] = {}
         for each in given:
@@ -172,7 +172,7 @@ class _Lowering:
 
     def _words(self, layer: SingleInput, given: list[int]) -> list[int]:
         build, shape = self.build, self.values[layer.input].shape
-        stream = self.interface is Interface.STREAM
+        stream = self.beats[layer.input] > 1
         match layer:
             case Dense():
                 return build.sums(layer.name, layer.weight.dense(), layer.bias.tolist(), given, layer.name)
@@ -189,7 +189,7 @@ class _Lowering:
                     else parallel_pool(build, layer, given, shape)
                 )
             case Reshape():
-                return self._reshape(layer, given)
+                return given
             case Rearrange():
                 return self._rearrange(layer, given)
             case ArgMax():
@@ -208,58 +208,36 @@ class _Lowering:
             case _:
                 assert_never(layer)
 
-    def _reshape(self, layer: Reshape, given: list[int]) -> list[int]:
-        """Wires where the beats stay; an image that becomes a vector is gathered."""
+    def _gathered(self, given: list[_Placed], layer: str) -> list[_Placed]:
+        """Whole samples in one beat, side by side in C order; what is gathered already stays.
+
+        Args:
+            layer: that starts the streams of those that are not.
+        """
         build = self.build
-        now, wanted = build.streams[build.stream].beats, beats(layer.output, self.interface)
-        if now == wanted:
-            return given
-        if wanted > 1:
-            raise UnsupportedError(
-                f"layer {layer.name!r}: codes that come in {now} beats cannot become a stream of {wanted}; {_ELSEWHERE}"
-            )
-        build.start(Stream(layer.name, 1, (Source(build.stream),)))
-        return [
-            build.add(Gather(word, beat), layer.name, f"{layer.name}_{beat * len(given) + i}")
-            for beat in range(now)
-            for i, word in enumerate(given)
-        ]
+        found: dict[int, _Placed] = {}
+        for each in given:
+            beats = build.streams[each.stream].beats
+            if beats == 1:
+                found[id(each)] = each
+            elif id(each) not in found:
+                build.start(Stream(layer, 1, (Source(each.stream),)))
+                name = f"{layer}_gathered{len(found)}"
+                words = [
+                    build.add(Gather(word, beat), layer, f"{name}_{beat * len(each.words) + i}")
+                    for beat in range(beats)
+                    for i, word in enumerate(each.words)
+                ]
+                found[id(each)] = _Placed(words, build.stream)
+        return [found[id(each)] for each in given]
 
     def _rearrange(self, layer: Rearrange, given: list[int]) -> list[int]:
-        """Wires, where every beat is made of codes of the same beat."""
-        build, source = self.build, self.values[layer.input]
-        now, wanted = build.streams[build.stream].beats, beats(layer.output, self.interface)
-        index = layer.index.reshape(wanted, -1)
-        within = np.where(index < 0, -1, index - np.arange(wanted)[:, None] * len(given))
-        if now != wanted or (within != within[0]).any() or within.min() < -1 or within.max() >= len(given):
-            raise UnsupportedError(
-                f"layer {layer.name!r}: moves codes of {source.name!r} from one beat of a stream to another; "
-                f"{_ELSEWHERE}"
-            )
-        places = within[0].tolist()
+        """Wires: every beat is made of codes of the same beat."""
+        build = self.build
+        within = within_beats(layer, self.values[layer.input], self.beats[layer.output.name])
+        assert within is not None
+        places = within.tolist()
         if -1 not in places:
             return [given[place] for place in places]
         zero = build.add(Constant(0), layer.name, f"{layer.name}_zero")
         return [zero if place < 0 else given[place] for place in places]
-
-
-def _input_beats(network: Network, interface: Interface) -> int:
-    """Beats of a sample; a vector that is only reshaped to an image comes as that image.
-
-    Raises:
-        UnsupportedError: several inputs that do not all come in one beat.
-    """
-    counts = []
-    for source in network.inputs:
-        readers = [layer for layer in network.layers if source.value.name in layer.inputs]
-        images = {beats(layer.output, interface) for layer in readers if isinstance(layer, Reshape)}
-        only_reshaped = len(images) == 1 and all(isinstance(layer, Reshape) for layer in readers)
-        counts.append(
-            images.pop() if only_reshaped and len(source.value.shape) == 1 else beats(source.value, interface)
-        )
-    if len(counts) > 1 and max(counts) > 1:
-        raise UnsupportedError(
-            f"network {network.name!r}: its {len(counts)} inputs would come in {', '.join(map(str, counts))} beats, "
-            f"and a stream has one input; {_ELSEWHERE}"
-        )
-    return counts[0] if counts else 1

@@ -6,9 +6,7 @@ from typing import assert_never
 
 from hwgen.circuit.adder_graph import Term
 from hwgen.circuit.builder import Builder
-from hwgen.circuit.interface import Interface
 from hwgen.circuit.operations import AtLeast, Constant, Maximum, Minimum, Product, Select, Sum
-from hwgen.errors import UnsupportedError
 from hwgen.ir import ArgMax, Concatenate, Merge, MergeOperation, Value
 
 
@@ -17,7 +15,6 @@ def join_words(
     layer: Merge | Concatenate,
     sources: Sequence[Value],
     given: Sequence[Sequence[int]],
-    interface: Interface,
 ) -> list[int]:
     """Words of a merge or a concatenation.
 
@@ -26,7 +23,7 @@ def join_words(
     """
     shifts = [layer.output.type.fraction - source.type.fraction for source in sources]
     if isinstance(layer, Concatenate):
-        return _concatenated(build, layer, sources, shifts, given, interface)
+        return _concatenated(build, layer, sources, shifts, given)
     words = []
     for number, group in enumerate(zip(*given, strict=True)):
         words.append(_merged(build, layer, shifts, group, f"{layer.name}_{number}"))
@@ -87,15 +84,8 @@ def _concatenated(
     sources: Sequence[Value],
     shifts: Sequence[int],
     given: Sequence[Sequence[int]],
-    interface: Interface,
 ) -> list[int]:
     """Words in the order of the output's codes: row by row of what lies before the axis."""
-    within = interface is Interface.PARALLEL or layer.axis == len(layer.output.shape) - 1
-    if not within:
-        raise UnsupportedError(
-            f"layer {layer.name!r}: puts pixels behind pixels, in a stream whose pixels come side by side; build it in "
-            f"parallel (--io parallel) or as HLS C++ (--target hls)."
-        )
     shifted = [
         [_shifted(build, layer.name, word, shift, f"{layer.name}_in{number}_{i}") for i, word in enumerate(words)]
         for number, (words, shift) in enumerate(zip(given, shifts, strict=True))

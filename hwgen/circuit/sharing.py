@@ -57,7 +57,8 @@ class Sharing:
 
 
 CONSTANT = 2.0  # what an output's constant takes, about
-TRIES = 6
+SLOPE = 0.5
+TRIES = 16
 MOST_BITS = 52  # of a coefficient times a multiplier, far from where int64 ends
 
 
@@ -85,7 +86,7 @@ def shared_sums(weight: IntArray, spans: IntArray, target: Target, tries: int = 
     depends = np.zeros((room, room), dtype=np.bool_)
     size = int(np.abs(weight).max(initial=0)).bit_length()
     shifts = max(2, min(size + 1, MOST_BITS - size))
-    slope = 0.5 if target.operands >= 3 else 1.0
+    slope = SLOPE if target.operands >= 3 else 1.0
     sums = kernels.share(
         matrix, outputs, inputs, outputs, bits, widths, depends, forms, spans, slope, CONSTANT, shifts, tries
     )

@@ -6,7 +6,7 @@ from typing import assert_never
 
 import numpy as np
 
-from hwgen.circuit.interface import Interface, beats
+from hwgen.circuit.interface import Beats, Interface, value_beats
 from hwgen.errors import UnsupportedError
 from hwgen.fixed import IntArray
 from hwgen.fixed.digits import signed_digits
@@ -37,11 +37,9 @@ def check_size(network: Network, interface: Interface) -> None:
     Raises:
         UnsupportedError: more than ``MOST_TERMS`` terms.
     """
-    values = network.values()
-    terms = {
-        layer.name: layer_terms(layer, [values[name] for name in layer.inputs], interface) for layer in network.layers
-    }
-    total = sum(terms.values()) + sum(_side_by_side(source.value, interface) for source in network.inputs)
+    values, beats = network.values(), value_beats(network, interface)
+    terms = {layer.name: layer_terms(layer, [values[name] for name in layer.inputs], beats) for layer in network.layers}
+    total = sum(terms.values()) + sum(_side_by_side(source.value, beats) for source in network.inputs)
     if total > MOST_TERMS:
         largest = max(terms, key=terms.__getitem__, default="")
         share = f", {terms[largest]:,} of them in layer {largest!r}" if largest else ""
@@ -55,9 +53,16 @@ def check_size(network: Network, interface: Interface) -> None:
         )
 
 
-def layer_terms(layer: Layer, given: Sequence[Value], interface: Interface) -> int:
+def layer_terms(layer: Layer, given: Sequence[Value], beats: Beats) -> int:
     """Terms that a layer adds, multiplies, compares, chooses from or gathers; ``given`` are its inputs."""
-    size = _side_by_side(layer.output, interface)
+    gathered = 0
+    if beats[layer.output.name] == 1 and not isinstance(layer, Conv | MaxPool):
+        gathered = sum(value.size for value in given if beats[value.name] > 1)
+    return gathered + _own_terms(layer, given, beats)
+
+
+def _own_terms(layer: Layer, given: Sequence[Value], beats: Beats) -> int:
+    size = _side_by_side(layer.output, beats)
     match layer:
         case Dense():
             return size + _digits(layer.weight.code)
@@ -74,18 +79,16 @@ def layer_terms(layer: Layer, given: Sequence[Value], interface: Interface) -> i
         case Merge():
             return size * len(given)
         case ArgMax():
-            return 2 * _side_by_side(given[0], interface)
-        case Reshape():
-            return size if beats(given[0], interface) > beats(layer.output, interface) else 0
-        case Rearrange() | Concatenate():
+            return 2 * size * given[0].shape[-1]
+        case Reshape() | Rearrange() | Concatenate():
             return 0
         case _:
             assert_never(layer)
 
 
-def _side_by_side(value: Value, interface: Interface) -> int:
+def _side_by_side(value: Value, beats: Beats) -> int:
     """Codes of a beat."""
-    return value.size // beats(value, interface)
+    return value.size // beats[value.name]
 
 
 def _digits(codes: IntArray) -> int:

@@ -77,7 +77,7 @@ def adder_graph(
 
 
 # Pairs of sums that are looked at for each shared one, run after run.
-EFFORTS = {"none": (0,), "normal": (6,), "high": (6, 20, 60)}
+EFFORTS = {"none": (0,), "normal": (16,), "high": (16, 60, 150)}
 
 
 def _primitive(weight: IntArray) -> tuple[IntArray, list[int]]:

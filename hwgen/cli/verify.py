@@ -30,7 +30,7 @@ def verify_command(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the vectors.")] = 0,
     compiler: Annotated[str | None, typer.Option(help="g++, clang++ or a path; found by itself if not given.")] = None,
     pristine: Annotated[
-        bool, typer.Option("--pristine", help="Of csim: use the ap_types headers as they are; slower, the same codes.")
+        bool, typer.Option("--pristine", help="Of csim: headers and sums as synthesized; slower, the same codes.")
     ] = False,
     gap_percent: Annotated[
         int, typer.Option(help="Of rtlsim: percentage of cycles without a sample.")

@@ -32,19 +32,20 @@ def fifo_depths(plan: StreamPlan) -> Mapping[str, int]:
         return smallest
     for name in depths:
         low, high = SMALLEST, depths[name]
+        middle = high - 1  # most often one less is too little
         while low < high:
-            middle = (low + high) // 2
             if _suffices(plan, depths | {name: middle}, best):
                 high = middle
             else:
                 low = middle + 1
+            middle = (low + high) // 2
         depths[name] = high
     return depths
 
 
 def _suffices(plan: StreamPlan, depths: Mapping[str, int], best: int) -> bool:
-    cycles = _Run(plan, depths, atomic=False).cycles()
-    return cycles is not None and cycles <= best and _Run(plan, depths, atomic=True).cycles() is not None
+    in_time = _Run(plan, depths, atomic=False).cycles(most=best) is not None
+    return in_time and _Run(plan, depths, atomic=True).cycles() is not None
 
 
 class _Run:
@@ -68,10 +69,12 @@ class _Run:
         """The depth of each FIFO that would not have been noticed."""
         return dict(zip(self.names, self.most, strict=True))
 
-    def cycles(self) -> int | None:
-        """Cycles until the last process is done; None for a deadlock."""
+    def cycles(self, most: int = _UNBOUNDED) -> int | None:
+        """Cycles until the last process is done; None for a deadlock, or if there would be more than ``most``."""
         active, cycle = list(self.running), 0
         while active:
+            if cycle == most:
+                return None
             changes: list[tuple[int, int]] = []
             moved = False
             for process in active:
@@ -79,11 +82,12 @@ class _Run:
             if not moved:
                 return None
             for fifo, change in changes:
-                if change > 0:
-                    self.most[fifo] = max(self.most[fifo], self.waiting[fifo] + 1)
+                if change > 0 and self.most[fifo] <= self.waiting[fifo]:
+                    self.most[fifo] = self.waiting[fifo] + 1
             for fifo, change in changes:
                 self.waiting[fifo] += change
-            active = [process for process in active if not process.done]
+            if any(process.done for process in active):
+                active = [process for process in active if not process.done]
             cycle += 1
         return cycle
 
@@ -92,56 +96,42 @@ class _Running:
     """A process under way: a pipeline that empties itself, and stops where a beat finds its FIFO full."""
 
     def __init__(self, process: Process, number: Mapping[str, int], latency: int) -> None:
-        self.program = process.program
-        ports = not process.reads
-        self.sources = {
-            bits: () if ports else tuple(number[name] for at, name in enumerate(process.reads) if bits >> at & 1)
-            for bits in set(process.program.reads)
+        reads = [number[name] for name in process.reads]
+        needs = {
+            bits: tuple(fifo for at, fifo in enumerate(reads) if bits >> at & 1) for bits in set(process.program.reads)
         }
+        # By step, and finished: what runs a cycle is run millions of times.
+        self.needs = [needs[bits] for bits in process.program.reads]
+        self.pulls = [[(fifo, -1) for fifo in need] for need in self.needs]
+        self.writes = process.program.writes
         self.targets = [number[name] for name in process.writes]
+        self.pushes = [(fifo, 1) for fifo in self.targets]
+        self.steps = process.program.steps
         self.step = 0
-        self.line: deque[bool] | None = deque([False] * latency) if latency else None
+        self.line = deque([False] * latency)
         self.under_way = 0
 
     @property
     def done(self) -> bool:
-        return self.step == self.program.steps and not self.under_way
+        return self.step == self.steps and not self.under_way
 
     def cycle(self, waiting: list[int], depths: list[int], changes: list[tuple[int, int]]) -> bool:
         """Do what one cycle allows, as FIFOs stood at its start; whether anything moved."""
-        if self.line is None:
-            return self._atomic(waiting, depths, changes)
-        if self.line[0]:
-            if any(waiting[fifo] >= depths[fifo] for fifo in self.targets):
-                return False
-            changes.extend((fifo, 1) for fifo in self.targets)
-            self.under_way -= 1
-        moved = self.under_way > 0 or self.line[0]
-        self.line.popleft()
-        starts = self._may_start(waiting)
-        self.line.append(self._start(changes) if starts else False)
-        return moved or starts
-
-    def _atomic(self, waiting: list[int], depths: list[int], changes: list[tuple[int, int]]) -> bool:
-        if not self._may_start(waiting):
+        starts = self.step < self.steps and all(map(waiting.__getitem__, self.needs[self.step]))
+        if not starts and not self.under_way:
             return False
-        if self.program.writes[self.step]:
+        leaves = self.line[0] if self.line else starts and self.writes[self.step]
+        if leaves:
             if any(waiting[fifo] >= depths[fifo] for fifo in self.targets):
                 return False
-            changes.extend((fifo, 1) for fifo in self.targets)
-        self._start(changes)
-        self.under_way = 0
+            changes += self.pushes
+        enters = False
+        if starts:
+            changes += self.pulls[self.step]
+            enters = self.writes[self.step]
+            self.step += 1
+        if self.line:
+            self.line.popleft()
+            self.line.append(enters)
+            self.under_way += enters - leaves
         return True
-
-    def _may_start(self, waiting: list[int]) -> bool:
-        if self.step == self.program.steps:
-            return False
-        return all(waiting[fifo] for fifo in self.sources[self.program.reads[self.step]])
-
-    def _start(self, changes: list[tuple[int, int]]) -> bool:
-        """Read; whether the step will write."""
-        changes.extend((fifo, -1) for fifo in self.sources[self.program.reads[self.step]])
-        writes = self.program.writes[self.step]
-        self.under_way += writes
-        self.step += 1
-        return writes

@@ -95,24 +95,33 @@ def _node(file: KerasFile, call: LayerCall) -> Node:
             raise UnsupportedError(
                 f"layer {entry.name!r}: a {PRUNING_WRAPPER} around a {inner.class_name} is not supported; strip it."
             )
-        node = _pruned(file, entry.name if len(call.path) == 1 else call.name, node)
+        name = entry.name if len(call.path) == 1 else call.name
+        node = _pruned(file, name, node, _PRUNED.get(inner.class_name, "kernel"))
     return replace(node, class_name=inner.class_name, config=inner.config)
 
 
-def _pruned(file: KerasFile, name: str, node: Node) -> Node:
+# What the wrapper prunes where it is not the kernel.
+_PRUNED = {
+    **dict.fromkeys(("QDepthwiseConv2D", "QDepthwiseConv2DBatchnorm"), "depthwise_kernel"),
+    **dict.fromkeys(("SeparableConv1D", "SeparableConv2D"), "pointwise_kernel"),
+}
+
+
+def _pruned(file: KerasFile, name: str, node: Node, which: str) -> Node:
     """Apply the mask of a pruning wrapper to the stored kernel, which is where Keras applies it."""
     weights = node.weights
-    kernel, mask = weights.get("kernel"), weights.get("mask")
+    kernel, mask = weights.get(which), weights.get("mask")
     kept = {key: array for key, array in weights.items() if key not in ("mask", "threshold", "pruned")}
-    if kernel is None:
+    if kernel is None and mask is None:
         return replace(node, weights=kept)
-    if mask is None or mask.shape != kernel.shape or not np.isin(mask, (0.0, 1.0)).all():
+    if kernel is None or mask is None or mask.shape != kernel.shape or not np.isin(mask, (0.0, 1.0)).all():
         found = "none" if mask is None else f"one of shape {mask.shape}, {mask.min():g} to {mask.max():g}"
+        wanted = "no mask" if kernel is None else f"a mask of zeros and ones of its {which}'s shape {kernel.shape}"
         raise ModelFileError(
-            f"{file.path}: layer {name!r} is wrapped for pruning, so a mask of zeros and ones of its kernel's shape "
-            f"{kernel.shape} was expected, got {found}; strip the wrapper (strip_pruning) and save again."
+            f"{file.path}: layer {name!r} is wrapped for pruning, so {wanted} was expected, got {found}; strip the "
+            f"wrapper (strip_pruning) and save again."
         )
-    kept["kernel"] = np.where(mask == 0, np.float32(0), kernel)
+    kept[which] = np.where(mask == 0, np.float32(0), kernel)
     return replace(node, weights=kept, masked=int((mask == 0).sum()))
 
 

@@ -47,7 +47,7 @@ def load_network(
     """
     graph = _graph(path, weights)
     types = _given_types(graph, quantize)
-    specs = {node.name: parse_layer(node, types.get(node.name)) for node in graph.nodes}
+    specs = {node.name: parse_layer(node, types.get(node.layer)) for node in graph.nodes}
     found = find_masks(Path(path), masks)
     lowering = Lowering(graph, specs, _input_types(graph, input_type), read_masks(found, graph), types, read_head(head))
     lowering.builder.notes.extend([*graph.notes, *_masks_note(found)])
@@ -60,7 +60,7 @@ def _graph(path: str | Path, weights: str | Path | None) -> Graph:
 
 def _given_types(graph: Graph, given: QuantizeLayers) -> Mapping[str, GivenTypes]:
     types = read_given_types(given)
-    known = [node.name for node in graph.nodes if node.class_name != "InputLayer"]
+    known = list(dict.fromkeys(node.layer for node in graph.nodes if node.class_name != "InputLayer"))
     for name in types:
         if name not in known:
             raise InputError(f"quantize {name!r}: is no layer of the model; its layers are {', '.join(known)}.")
@@ -154,7 +154,7 @@ def inspect_model(
     refusals: dict[str, str] = {}
     for node in graph.nodes:
         try:
-            specs[node.name] = parse_layer(node, given.get(node.name))
+            specs[node.name] = parse_layer(node, given.get(node.layer))
         except HwgenError as error:
             refusals[node.name] = str(error)
     types: InputTypes = {}

@@ -47,6 +47,7 @@ from hwgen.frontend.specs import (
     ZeroPaddingSpec,
 )
 from hwgen.frontend.sums import WeightedSum
+from hwgen.frontend.time_steps import at_all_steps, behind_each_other, of_all_steps, steps
 from hwgen.frontend.transposed_layers import lower_transposed
 from hwgen.frontend.weighted_layers import Masks, Zeros, lower_conv, lower_dense
 from hwgen.ir import Exactness, Network
@@ -111,13 +112,17 @@ class Lowering:
                 )
         signals = [self.signals[source] for source in node.inputs]
         if isinstance(spec, MergeSpec | ConcatenateSpec):
-            signal = self._merged(node, spec, signals)
+            signal = self._merged(node, of_all_steps(node, spec, signals) if node.time_distributed else spec, signals)
         elif len(node.inputs) != 1:
             raise UnsupportedError(
                 f"layer {node.name!r} ({node.class_name}): one input is supported, got {len(node.inputs)}."
             )
         else:
-            signal = self._lowered(node, spec, signals[0])
+            signal = (
+                self._each_step(node, spec, signals[0])
+                if node.time_distributed
+                else self._lowered(node, spec, signals[0])
+            )
         self.signals[node.name] = self._shared(node, signal)
 
     def _merged(self, node: Node, spec: MergingSpec, signals: list[Signal]) -> Signal:
@@ -137,11 +142,6 @@ class Lowering:
         return signal
 
     def _refuse_unfollowed(self, node: Node) -> None:
-        if node.time_distributed:
-            raise UnsupportedError(
-                f"layer {node.name!r} ({node.class_name} in TimeDistributed): layers that are applied to each time "
-                f"step are not supported."
-            )
         for stated in node.stated:
             shape = self.signals[node.inputs[stated.position]].shape
             fits = len(shape) == len(stated.shape) and all(
@@ -182,6 +182,19 @@ class Lowering:
             case _:
                 assert_never(spec)
 
+    def _each_step(self, node: Node, spec: SingleInputSpec, signal: Signal) -> Signal:
+        """A layer that is applied to each step of the first axis: once to all of them, or a copy for each."""
+        at_once = at_all_steps(node, spec, signal)
+        if at_once is not None:
+            return self._lowered(node, at_once, signal)
+        results = []
+        for number, step in enumerate(steps(self.builder, node, signal)):
+            copy = replace(node, name=f"{node.name}_step_{number}")
+            results.append(self._lowered(copy, spec, step))
+            if copy.name in self._heads:
+                self._heads.add(node.name)
+        return behind_each_other(self.builder, node, results)
+
     def _weighted(self, node: Node, spec: WeightedSpec, signal: Signal) -> Signal:
         builder, zeros = self.builder, self._zeros.get(node.inputs[0])
         match spec:
@@ -200,7 +213,7 @@ class Lowering:
 
     def _rounded(self, node: Node, signal: Signal) -> Signal:
         """What the user's types say of the layer, noted; its result rounded where they say so."""
-        given = self.given_types.get(node.name)
+        given = self.given_types.get(node.layer)
         if given is None:
             return signal
         result = "" if given.result is None else f", and what it computes to {given.result}"
@@ -217,8 +230,8 @@ class Lowering:
 
     def _joins_next(self, node: Node, padding: ZeroPaddingSpec, signal: Signal) -> bool:
         """Whether zeros become the own padding of the one convolution that reads them."""
-        users = self.graph.consumers[node.name]
-        if len(users) != 1 or node.name in self.graph.outputs:
+        users = self.graph.consumers.get(node.name, ())  # none for one of the copies at each time step
+        if len(users) != 1 or node.name in self.graph.outputs or self.graph.node(users[0]).time_distributed:
             return False
         spec = self.specs.get(users[0])
         if not isinstance(spec, ConvSpec | DepthwiseSpec | SeparableSpec) or spec.window.padding != "valid":

@@ -112,11 +112,14 @@ def _dense(layer: Dense, given: Interval) -> Kernel:
 def _conv(layer: Conv, given: Interval) -> Step:
     *kernel, channels, outputs = layer.weight.shape
     *positions, _ = layer.output.shape
-    matrix = layer.weight.dense().reshape(-1, outputs)
-    taps = prod(kernel)
+    taps, groups = prod(kernel), layer.groups
+    blocks = _by_group(layer)
     # Padding is zero and adds nothing to a magnitude.
-    number = number_format(_magnitude(matrix, layer.bias, np.tile(given.low, taps), np.tile(given.high, taps)))
-    weights, bias = matrix.astype(number), layer.bias.astype(number)
+    bounds = [np.tile(end.reshape(groups, -1), taps) for end in (given.low, given.high)]
+    biases = layer.bias.reshape(groups, -1)
+    magnitudes = [_magnitude(*of_group) for of_group in zip(blocks, biases, *bounds, strict=True)]
+    number = number_format(max(magnitudes))
+    weights, bias = blocks.astype(number), layer.bias.astype(number)
     spatial = tuple(range(1, len(kernel) + 1))
     reach = [(size - 1) * dilation + 1 for size, dilation in zip(kernel, layer.dilation, strict=True)]
     starts = tuple(slice(None, None, stride) for stride in layer.strides)
@@ -126,12 +129,28 @@ def _conv(layer: Conv, given: Interval) -> Step:
         padded = _padded(codes.astype(number, copy=False), layer.padding, 0)
         # (samples, *starts, channels, *reach): a view. One row a window, its taps in the order of the weights: a copy.
         windows = sliding_window_view(padded, reach, spatial)[(slice(None), *starts, slice(None), *steps)]
-        rows = np.moveaxis(windows, len(kernel) + 1, -1).reshape(-1, taps * channels)
-        total: Codes = rows @ weights
+        rows = np.moveaxis(windows, len(kernel) + 1, -1)
+        if groups == 1:
+            total: Codes = rows.reshape(-1, taps * channels) @ weights[0]
+        else:
+            by_group = np.moveaxis(rows.reshape(-1, taps, groups, channels // groups), 2, 0)
+            products = by_group.reshape(groups, -1, taps * channels // groups) @ weights
+            total = np.moveaxis(products, 0, 1).reshape(-1, outputs)
         total += bias
         return total.reshape(len(codes), *layer.output.shape)
 
     return Step(layer, run, prod(positions) * max(taps * channels, outputs) * number.itemsize)
+
+
+def _by_group(layer: Conv) -> IntArray:
+    """The weights of each group: (groups, positions of the window * inputs of a group, outputs of a group)."""
+    *kernel, channels, outputs = layer.weight.shape
+    within, of_group = channels // layer.groups, outputs // layer.groups
+    row, column = np.divmod(layer.weight.index, outputs)
+    tap, channel = np.divmod(row, channels)
+    blocks = np.zeros((layer.groups, prod(kernel) * within, of_group), dtype=np.int64)
+    blocks[column // of_group, tap * within + channel % within, column % of_group] = layer.weight.code
+    return blocks
 
 
 def _padded(codes: Codes, padding: tuple[tuple[int, int], ...], fill: int) -> Codes:

@@ -2,7 +2,7 @@
 
 import json
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from hwgen.errors import ProjectError
 from hwgen.fixed.step import MultiplyAddShift
 from hwgen.fixed.step_check import codes_to_check, first_wrong, form_level
 from hwgen.fixed.step_form import MOST_TABLE_BITS, Comparators, StepForm, Table
-from hwgen.ir import Network, StepFunction
+from hwgen.ir import Network, StepFunction, value_ranges
 
 _AGAIN = "build the project again."
 
@@ -29,11 +29,23 @@ class StepChecks:
     codes: int
 
 
-def check_step_functions(files: Mapping[str, bytes], network: Network, where: str) -> StepChecks:
-    """Check every recorded form, and that there is one for every channel of every step function.
+Ranges = Mapping[str, Sequence[tuple[int, int]]]  # by value: lowest and highest code of each channel, or code
+
+
+def network_ranges(network: Network) -> Ranges:
+    """What each channel can reach, by interval arithmetic."""
+    return {
+        name: list(zip(interval.low.tolist(), interval.high.tolist(), strict=True))
+        for name, interval in value_ranges(network).items()
+    }
+
+
+def check_step_functions(files: Mapping[str, bytes], network: Network, ranges: Ranges, where: str) -> StepChecks:
+    """Check every recorded form, and that there is one for every code that can come in every channel.
 
     Args:
         files: of the project.
+        ranges: of the values that step functions read, in the hardware.
         where: the project, for messages.
     Raises:
         ProjectError: a form is wrong for some code, is of other thresholds, or is missing; the message names layer,
@@ -53,17 +65,22 @@ def check_step_functions(files: Mapping[str, bytes], network: Network, where: st
         read = [_read(entry) for entry in entries]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProjectError(f"{what} is damaged ({type(error).__name__}: {error}); {_AGAIN}") from error
-    missing = {(name, row) for name, layer in layers.items() for row in range(len(layer.thresholds))}
+    missing = {
+        (name, number % len(layer.thresholds), low, high)
+        for name, layer in layers.items()
+        for number, (low, high) in enumerate(ranges[layer.input])
+    }
     codes = 0
     for entry in read:
         found = layers.get(entry.layer)
         if found is None or not 0 <= entry.row < len(found.thresholds):
             raise ProjectError(f"{what}: {entry} is no step function of the network; {_AGAIN}")
         codes += _check(entry, found, what)
-        missing.discard((entry.layer, entry.row))
+        covered = {(name, row, low, high) for name, row, low, high in missing if entry.covers(name, row, low, high)}
+        missing -= covered
     if missing:
-        name, row = min(missing)
-        raise ProjectError(f"{what} says nothing of layer {name!r}, channel {row}; {_AGAIN}")
+        name, row, low, high = min(missing)
+        raise ProjectError(f"{what} says nothing of layer {name!r}, channel {row}, codes {low} to {high}; {_AGAIN}")
     return StepChecks(len(read), codes)
 
 
@@ -78,6 +95,10 @@ class _Entry:
 
     def __str__(self) -> str:
         return f"layer {self.layer!r}, channel {self.row}"
+
+    def covers(self, layer: str, row: int, low: int, high: int) -> bool:
+        """Whether it was checked for these codes."""
+        return (self.layer, self.row) == (layer, row) and self.low <= low and high <= self.high
 
 
 def _read(entry: dict[str, Any]) -> _Entry:

@@ -12,7 +12,7 @@ from hwgen.emit.certificate import CERTIFICATE_FILE
 from hwgen.errors import InputError, NetworkError, ProjectError
 from hwgen.ir import Network, network_from_json
 from hwgen.tools import SourceTree
-from hwgen.verify.certificate import StepChecks, check_step_functions
+from hwgen.verify.certificate import StepChecks, check_step_functions, network_ranges
 
 PROJECT_FILE = "project.json"
 NETWORK_FILE = "network.json"
@@ -105,7 +105,7 @@ def project_from_files(files: Mapping[str, bytes], where: str) -> Project:
     ap_types = str(document.get("include", ""))
     has_ap_types = bool(ap_types) and any(path.startswith(f"{ap_types}/") for path in sources)
     tree = SourceTree(sources, units, (".", "firmware"), ap_types if has_ap_types else "")
-    checks = check_step_functions(files, network, where)
+    checks = check_step_functions(files, network, network_ranges(network), where)
     return Project(network, tree, _changes(document["files"], files), _digest(files, sources), checks)
 
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hwgen.circuit.operations import Read
 from hwgen.emit.certificate import CERTIFICATE_FILE
+from hwgen.emit.rtl_project import CIRCUIT_FILE
 from hwgen.errors import ProjectError
 from hwgen.ir import Network, Value
-from hwgen.verify.certificate import StepChecks, check_step_functions
+from hwgen.verify.certificate import Ranges, StepChecks, check_step_functions
 from hwgen.verify.project import (
     NETWORK_FILE,
     PROJECT_FILE,
@@ -166,8 +168,26 @@ def rtl_project_from_files(files: Mapping[str, bytes], where: str) -> RtlProject
         signals=_signals(files, network, where),
         changes=_changes(document["files"], files),
         sha256=_digest(files, verilog),
-        steps=check_step_functions(files, network, where),
+        steps=check_step_functions(files, network, _word_ranges(files, where), where),
     )
+
+
+def _word_ranges(files: Mapping[str, bytes], where: str) -> Ranges:
+    """What each code of each value of a beat can reach, as the circuit says."""
+    try:
+        circuit = json.loads(files[CIRCUIT_FILE])
+        words = circuit["words"]
+        read: dict[str, list[int]] = {port["name"]: [] for port in circuit["inputs"]}
+        for number, word in enumerate(words):
+            if word["operation"]["kind"] == Read.__name__:
+                read[circuit["inputs"][word["operation"]["port"]]["name"]].append(number)
+        values = [*read.items(), *((name, numbers) for name, numbers in circuit["values"])]
+        return {name: [(words[n]["low"], words[n]["high"]) for n in numbers] for name, numbers in values}
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        raise ProjectError(
+            f"project {where!r}: {CIRCUIT_FILE} is missing or damaged ({type(error).__name__}: {error}); build the "
+            f"project again."
+        ) from error
 
 
 def _ports(

@@ -13,7 +13,7 @@ foreach argument $::argv {
     }
 }
 if {$opt(fifo_opt)} {
-    puts "ERROR: fifo_opt: this project has no streams, so it has no FIFOs to size."
+    puts "ERROR: fifo_opt: the depths of FIFOs were computed when this project was written; there is nothing to measure."
     exit 1
 }
 

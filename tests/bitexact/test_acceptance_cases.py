@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from oracle.acceptance_cases import Case, run_case
+from oracle.acceptance_cases import Case, Result, run_case
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "hls4ml-cases.md"
 
@@ -18,9 +18,10 @@ DENSE = Case(
     "array_equal",
 )
 SCALAR = Case("test_quantizer", "QActivation(quantized_relu(8,4)) on 1 input", "array_equal")
-TERNARY = Case(
-    "test_btnn[1]",
-    "QDense(10, in 10, kernel ternary(alpha=1), bias quantized_bits(5,2)) -> QActivation(binary_tanh)",
+NORMALIZED = Case(
+    "test_btnn[4]",
+    "QDense(10, in 10, kernel ternary(alpha='auto'), bias quantized_bits(5,2)) -> BatchNormalization -> "
+    "QActivation(ternary)",
     "fraction of unequal outputs < 0.005",
 )
 OF_THE_LAYER = Case(
@@ -30,15 +31,29 @@ OF_THE_LAYER = Case(
 )
 
 
-@pytest.mark.parametrize("case", [SCALAR, OF_THE_LAYER], ids=lambda case: case.test)
+def test_a_layer_with_an_activation_is_exact(cxx: str, tmp_path: Path) -> None:
+    assert run_case(OF_THE_LAYER, tmp_path, cxx).verdict == "exact"
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("case", [SCALAR, DENSE, NORMALIZED], ids=lambda case: case.test)
 def test_a_case_is_exact(case: Case, cxx: str, tmp_path: Path) -> None:
     assert run_case(case, tmp_path, cxx).verdict == "exact"
 
 
-@pytest.mark.fuzz
-@pytest.mark.parametrize("case", [DENSE, TERNARY], ids=lambda case: case.test)
-def test_a_longer_case_is_exact(case: Case, cxx: str, tmp_path: Path) -> None:
-    assert run_case(case, tmp_path, cxx).verdict == "exact"
+def test_a_model_that_hwgen_refuses_is_a_row_with_the_sentence(cxx: str, tmp_path: Path) -> None:
+    case = Case("test_quantizer_parsing", "QDense(8, in 10, kernel_quantizer=None, ones)", "array_equal")
+    result = run_case(case, tmp_path, cxx)
+    assert result.verdict == "refused"
+    assert result.note == (
+        "layer 'q_dense' (QDense): kernel_quantizer is None: its weights are not quantized; give it a quantizer."
+    )
+
+
+def test_a_trained_model_that_is_not_there_is_not_run(cxx: str, tmp_path: Path) -> None:
+    case = Case("test_accuracy", "example-models keras/qkeras_3layer", "qkeras accuracy > 0.70")
+    result = run_case(case, tmp_path, cxx, shared=tmp_path)
+    assert result == Result("not run", "hls4ml downloads the trained model, and it is not beside this checkout")
 
 
 @pytest.mark.parametrize(

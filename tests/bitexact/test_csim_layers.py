@@ -15,6 +15,7 @@ from hwgen.emit import Strategy, hls_project
 from hwgen.reference import trace
 
 BATCH = 8
+SLICE = 5  # networks
 FUZZ = -(-int(os.environ.get("HWGEN_FUZZ", "300")) // BATCH)
 
 
@@ -25,7 +26,9 @@ def assert_equal(seeds: range, strategy: Strategy, interface: Interface, directo
     files = hls_project(network, strategy=strategy, part="xcvu13p-flga2577-2-e", clock_ns=5.0, interface=interface)
     library = compile_library(network, files, directory / "project", cxx, ("-DHWGEN_TRACE", "-O0", "-DNDEBUG"))
     random = Random(seeds.start)
-    inputs = [codes for each in networks for codes in random_inputs(random, each, 60)]
+    drawn = [codes for each in networks for codes in random_inputs(random, each, 60)]
+    # A symmetric quantizer never gives the lowest code.
+    inputs = [np.maximum(codes, source.low) for codes, source in zip(drawn, network.inputs, strict=True)]
     expected, traced = trace(network, inputs), library.trace(inputs)
     for layer in network.layers:
         name = layer.output.name
@@ -43,7 +46,7 @@ PARALLEL, STREAM = Interface.PARALLEL, Interface.STREAM
     ids=["multipliers-parallel", "adders-parallel", "multipliers-stream"],
 )
 def test_random_layers_equal_the_reference(strategy: Strategy, interface: Interface, tmp_path: Path, cxx: str) -> None:
-    assert_equal(range(BATCH), strategy, interface, tmp_path, cxx)
+    assert_equal(range(SLICE), strategy, interface, tmp_path, cxx)
 
 
 @pytest.mark.fuzz

@@ -12,6 +12,7 @@ from emit_library import WARNINGS
 from emit_networks import Chain, line_steps, random_inputs, random_weight, side_by_side
 from oracle.absence import missing
 
+from hwgen.circuit import Interface
 from hwgen.emit import FileSet, Strategy, Vectors, hls_project
 from hwgen.fixed import FixedType, Overflow, Rounding
 from hwgen.ir import Network
@@ -44,20 +45,21 @@ def compiler(name: str) -> str:
     return found
 
 
-def with_vectors(network: Network, samples: int = 20) -> FileSet:
+def with_vectors(network: Network, interface: Interface, samples: int = 20) -> FileSet:
     inputs = random_inputs(network, samples)
     vectors = Vectors(tuple(inputs), simulate(network, inputs))
-    return hls_project(network, strategy=Strategy.ADDERS, part=PART, clock_ns=5.0, vectors=vectors)
+    return hls_project(network, strategy=Strategy.ADDERS, part=PART, clock_ns=5.0, interface=interface, vectors=vectors)
 
 
 @pytest.mark.parametrize("name", ["g++", "clang++"])
 def test_every_file_compiles_without_a_warning(name: str, tmp_path: Path) -> None:
     command = [compiler(name), "-std=c++14", *WARNINGS, "-isystem", "firmware/ap_types"]
     for strategy in Strategy:
-        files = hls_project(every_kind_of_layer(), strategy=strategy, part=PART, clock_ns=5.0)
+        interface = Interface.STREAM if strategy is Strategy.MULTIPLIERS else Interface.PARALLEL
+        files = hls_project(every_kind_of_layer(), strategy=strategy, part=PART, clock_ns=5.0, interface=interface)
         files.write(tmp_path / strategy.value)
         assert json.loads(files["project.json"])["sources"] == ["firmware/kinds.cpp", "kinds_bridge.cpp"]
-        # The bridge and the testbench are the same for both.
+        # The bridge and the testbench are nearly the same for both.
         rest = ["kinds_bridge.cpp", "kinds_test.cpp"] if strategy is Strategy.ADDERS else []
         for source in ["firmware/kinds.cpp", *rest]:
             compile_quietly([*command, "-O1", "-DNDEBUG", "-c", source, "-o", "/dev/null"], tmp_path / strategy.value)
@@ -79,10 +81,13 @@ def run_testbench(directory: Path) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def test_the_testbench_passes_on_right_codes_and_fails_on_any_wrong_one(tmp_path: Path, cxx: str) -> None:
+@pytest.mark.parametrize("interface", Interface, ids=lambda interface: interface.value)
+def test_the_testbench_passes_on_right_codes_and_fails_on_any_wrong_one(
+    interface: Interface, tmp_path: Path, cxx: str
+) -> None:
     network = every_kind_of_layer()
     directory = tmp_path / "project"
-    with_vectors(network).write(directory)
+    with_vectors(network, interface).write(directory)
     build_testbench(directory, cxx, ["firmware/kinds.cpp", "kinds_test.cpp"])
     assert run_testbench(directory)[0] == 0
     logged = np.loadtxt(directory / "tb_data" / "csim_results.log")

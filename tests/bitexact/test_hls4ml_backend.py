@@ -251,9 +251,10 @@ def test_random_types_equal_vitis(seed: int, tmp_path: Path) -> None:
     def draw(signed_too: bool = True) -> str:
         rounding = rng.choice(["TRN", "TRN_ZERO", "RND", "RND_ZERO", "RND_INF", "RND_MIN_INF", "RND_CONV"])
         overflow = rng.choice(["WRAP", "SAT", "SAT_ZERO", "SAT_SYM"])
+        # ap_types itself aborts, with the Vitis backend too, on some types whose binary point lies outside their bits.
         width = int(rng.integers(3, 14))
         kind = "ufixed" if signed_too and rng.random() < 0.2 else "fixed"
-        return f"{kind}<{width},{int(rng.integers(-1, width + 2))},{rounding},{overflow}>"
+        return f"{kind}<{width},{int(rng.integers(0, width + 1))},{rounding},{overflow}>"
 
     chosen = {
         name: {kind: draw() for kind in ("weight", "bias", "accum", "result")}

@@ -89,6 +89,9 @@ def _layer(layer: Any, x: Exact, is_last: bool) -> Exact:
         case "QConv2DBatchnorm":
             kernel, bias = _folded(layer)
             y = _convolution(layer, x, kernel) + bias
+        case "TimeDistributed":
+            steps = _layer(layer.layer, x.reshape(-1, *x.shape[2:]), is_last)
+            return steps.reshape(*x.shape[:2], *steps.shape[1:])
         case "QDenseBatchnorm":
             kernel, bias = _folded(layer)
             y = _dot(x, kernel) + bias

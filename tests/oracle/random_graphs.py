@@ -88,6 +88,17 @@ class _Graph:
     def chance(self, probability: float) -> bool:
         return self.rng.random() < probability
 
+    def activation(self) -> str:
+        """A quantizer between layers: often a plain one, so that float32 is exact and Keras a second oracle."""
+        bits, integer = self.rng.randint(2, 6), self.rng.randint(0, 3)
+        if self.chance(0.7):
+            return self.rng.choice([f"quantized_relu({bits},{integer})", f"quantized_bits({bits},{integer},alpha=1)"])
+        return activation_quantizer(self.rng, 6)
+
+    def kernel(self) -> str:
+        bits, integer = self.rng.randint(2, 6), self.rng.randint(0, 2)
+        return f"quantized_bits({bits},{integer},alpha=1)" if self.chance(0.6) else kernel_quantizer(self.rng, 6)
+
     def build(self) -> RandomGraph:
         rng = self.rng
         rank = rng.choice([0, 1, 2, 2, 2])
@@ -123,23 +134,26 @@ class _Graph:
         """A quantizer, most of the time."""
         if not always and self.chance(0.15):
             return tensor
-        text = activation_quantizer(self.rng, 6)
+        text = self.activation()
         return self.apply(qkeras.QActivation(text), tensor, f"QActivation({text})", scale_is_power_of_two(text))
 
     def options(self, *kernels: str) -> tuple[dict[str, Any], str]:
         rng = self.rng
-        found: dict[str, Any] = {f"{name}_quantizer": kernel_quantizer(rng, 6) for name in kernels}
+        found: dict[str, Any] = {f"{name}_quantizer": self.kernel() for name in kernels}
         found |= {"use_bias": self.chance(0.8), "bias_quantizer": bias_quantizer(rng, 6)}
         return found, ", ".join(str(found[f"{name}_quantizer"]) for name in kernels)
 
-    def weighted(self, tensor: _Tensor, layer: Any, *arguments: Any, **options: Any) -> _Tensor:
+    def weighted(self, tensor: _Tensor, layer: Any, *arguments: Any, timed: bool = False, **options: Any) -> _Tensor:
         """A layer with weights, and its quantizer or not."""
         kernels = {"QDepthwise": ["depthwise"], "QSeparable": ["depthwise", "pointwise"]}
         names = next((found for start, found in kernels.items() if layer.__name__.startswith(start)), ["kernel"])
         quantizers, line = self.options(*names)
         text = f"{layer.__name__}({arguments}, {options}, {line}, bias {quantizers['bias_quantizer']})"
         clean = all(scale_is_power_of_two(str(quantizers[f"{name}_quantizer"])) for name in names)
-        made = self.apply(layer(*arguments, **options | quantizers), tensor, text, clean)
+        built = layer(*arguments, **options | quantizers)
+        if timed:
+            built, text = keras.layers.TimeDistributed(built), f"TimeDistributed {text}"
+        made = self.apply(built, tensor, text, clean)
         return self.quantized(made)
 
     def window(self, tensor: _Tensor) -> dict[str, Any]:
@@ -158,7 +172,7 @@ class _Graph:
         rank = len(tensor.shape) - 1
         makers = [self.moved, self.normalized]
         if rank:
-            makers += [self.convolution] * 3 + [self.averaged] * 2 + [self.maximum]
+            makers += [self.timed] + [self.convolution] * 3 + [self.averaged] * 2 + [self.maximum]
         else:
             makers += [lambda t: self.weighted(t, qkeras.QDense, self.rng.randint(1, 5))] * 2
         return self.rng.choice(makers)(tensor)
@@ -181,6 +195,25 @@ class _Graph:
             return self.weighted(tensor, qkeras.QConv2DTranspose, rng.randint(1, 3), **window)
         layer = (qkeras.QConv1D, qkeras.QConv2D)[rank - 1]
         return self.weighted(tensor, layer, rng.randint(1, 4), **window)
+
+    def timed(self, tensor: _Tensor) -> _Tensor:
+        """A layer on each step of the first axis."""
+        rng, rank = self.rng, len(tensor.shape) - 1
+        kinds = ["dense", "activation", "norm", *(["convolution", "pool", "flatten"] if rank == 2 else [])]
+        kind = rng.choice(kinds)
+        if kind == "dense":
+            return self.weighted(tensor, qkeras.QDense, rng.randint(1, 3), timed=True)
+        if kind == "convolution":
+            return self.weighted(tensor, qkeras.QConv1D, rng.randint(1, 3), kernel_size=2, padding="same", timed=True)
+        text = self.activation()
+        layer, clean = {
+            "activation": (qkeras.QActivation(text), scale_is_power_of_two(text)),
+            "norm": (keras.layers.BatchNormalization(), False),
+            "pool": (keras.layers.AveragePooling1D(2, padding="same"), False),
+            "flatten": (keras.layers.Flatten(), tensor.clean),
+        }[kind]
+        made = self.apply(keras.layers.TimeDistributed(layer), tensor, f"TimeDistributed {kind} {text}", clean)
+        return self.quantized(made)
 
     def averaged(self, tensor: _Tensor) -> _Tensor:
         rng, rank = self.rng, len(tensor.shape) - 1

@@ -171,6 +171,8 @@ class _Builder:
         """A scale that is no power of two has to meet weights before the model ends or a relu follows."""
         if not scale_is_power_of_two(quantizer):
             self.refusals.append("scale")
+        if "is_quantized_clip" in quantizer:  # which QKeras leaves out where it writes a dictionary
+            self.refusals.append("the file does not say whether it acts")
 
     def weights_options(self) -> tuple[dict[str, Any], str]:
         """Quantizers and bias of a layer with weights."""

@@ -12,13 +12,14 @@ def set_weights(model: Any, rng: np.random.Generator) -> None:
     """Weights around and beyond saturation, on ties and pruned; batch norms as after training, gamma of either sign."""
     for wrapped in model.layers:
         layer = unwrapped(wrapped)
+        layer = layer.layer if type(layer).__name__ == "TimeDistributed" else layer
         norm = layer if hasattr(layer, "moving_mean") else getattr(layer, "batchnorm", None)
         for name in ("kernel", "depthwise_kernel", "pointwise_kernel"):
             kernel = getattr(layer, name, None)
             if kernel is not None:
                 quantizer = getattr(layer, f"{name.removesuffix('_kernel')}_quantizer_internal", None)
                 kernel.assign(_weights(kernel.shape, quantizer, rng))
-        if layer is not wrapped:
+        if hasattr(wrapped, "pruning_vars"):
             for weight, mask, _ in wrapped.pruning_vars:
                 mask.assign(weight.numpy() != 0)
         if getattr(layer, "bias", None) is not None:

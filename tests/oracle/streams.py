@@ -17,6 +17,7 @@ from hwgen.ir import (
     Merge,
     MergeOperation,
     Network,
+    Rearrange,
     Relu,
     Requantize,
     Reshape,
@@ -91,12 +92,30 @@ class _Chain:
             self.function(number)
             if self.random.random() < 0.4:
                 self.join(number, before)
+            if self.random.random() < 0.15:
+                self.rearrange(number)
         if self.random.random() < 0.5:
             size = self.value.size
             self.put(Reshape("flat", self.value.name, Value("flat_out", (size,), self.value.type)))
             if self.random.random() < 0.7:
                 self.dense()
         return Network("stream", (Input(self.input, None),), tuple(self.layers), (self.value.name,))
+
+    def rearrange(self, number: int) -> None:
+        """Swap channels, or mix pixels: what follows then has the whole sample at once."""
+        *positions, channels = self.value.shape
+        size = int(np.prod(positions))
+        within = self.random.random() < 0.5
+        if within:
+            taken = [self.random.randint(-1, channels - 1) for _ in range(self.random.randint(1, 3))]
+            index = [[-1 if c < 0 else pixel * channels + c for c in taken] for pixel in range(size)]
+            shape = (*positions, len(taken))
+        else:
+            shape = (*(self.random.randint(1, 4) for _ in positions), self.random.randint(1, 2))
+            index = [[self.random.randint(-1, self.value.size - 1)] for _ in range(int(np.prod(shape)))]
+        output = self.named(f"moved{number}_out", shape, self.value.type)
+        moved = np.array(index, dtype=np.int64).reshape(shape)
+        self.put(Rearrange(f"moved{number}", self.value.name, output, moved))
 
     def join(self, number: int, before: Value) -> None:
         """Let the value before the window, or another window over it, meet what the window made."""

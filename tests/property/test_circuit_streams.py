@@ -10,7 +10,7 @@ from hwgen import reference
 from hwgen.circuit import TARGETS, ClockPlan, Interface, circuit_from_json, circuit_to_json, lower
 from hwgen.errors import InputError, UnsupportedError
 from hwgen.fixed import FixedType
-from hwgen.ir import Conv, Input, MaxPool, Network, Reshape, SparseTensor, Value, check_network
+from hwgen.ir import Concatenate, Conv, Input, MaxPool, Network, Reshape, SparseTensor, Value, check_network
 
 SEEDS = [range(start, start + 75) for start in range(0, 300, 75)]
 SIGNED = FixedType(True, 4, 0)
@@ -87,12 +87,6 @@ def test_what_no_stream_can_do_is_refused_with_the_way_out() -> None:
         lower(_conv((4, 1), ((3, 0),)), amd, plan)
     assert lower(_conv((4, 1), ((3, 0),)), amd, plan, Interface.PARALLEL).initiation_interval == 1
     x, v = Value("x", (4, 1), SIGNED), Value("v", (4,), SIGNED)
-    layers = (Reshape("flat", "x", v), Reshape("again", "v", Value("y", (2, 2), SIGNED)))
-    network = check_network(Network("net", (Input(x, None),), layers, ("y",)))
-    with pytest.raises(
-        UnsupportedError, match=r"'again': codes that come in 1 beats cannot become a stream of 2; .*--io"
-    ):
-        lower(network, amd, plan, Interface.STREAM)
     pool = MaxPool("pool", "x", Value("p", (2, 1), SIGNED), (2,), (2,), ((0, 0),))
     network = check_network(Network("net", (Input(x, None),), (pool,), ("x", "p")))
     with pytest.raises(
@@ -100,5 +94,35 @@ def test_what_no_stream_can_do_is_refused_with_the_way_out() -> None:
     ):
         lower(network, amd, plan, Interface.STREAM)
     network = check_network(Network("net", (Input(x, None), Input(v, None)), (pool,), ("p",)))
-    with pytest.raises(UnsupportedError, match="its 2 inputs would come in 4, 1 beats"):
+    sentence = (
+        "network 'net': its 2 inputs would come in 4, 1 beats of a stream, and they have to come together; build it in "
+        "parallel (--io parallel) or as HLS C++ (--target hls)."
+    )
+    with pytest.raises(UnsupportedError, match=re.escape(sentence)):
         lower(network, amd, plan, Interface.STREAM)
+
+
+def test_what_is_gathered_may_become_an_image_again() -> None:
+    x, v = Value("x", (4, 1), SIGNED), Value("v", (4,), SIGNED)
+    layers = (
+        Reshape("flat", "x", v),
+        Reshape("again", "v", Value("image", (2, 2), SIGNED)),
+        MaxPool("pool", "image", Value("y", (1, 2), SIGNED), (2,), (1,), ((0, 0),)),
+    )
+    network = check_network(Network("net", (Input(x, None),), layers, ("y",)))
+    circuit = lower(network, TARGETS["amd"], ClockPlan(1), Interface.STREAM)
+    assert [port.beats for port in (*circuit.inputs, *circuit.outputs)] == [4, 1]
+    codes = np.random.default_rng(0).integers(-8, 8, (20, 4, 1))
+    assert (circuit.codes([codes])[0] == reference.simulate(network, [codes])[0]).all()
+
+
+def test_inputs_of_as_many_pixels_come_together() -> None:
+    x, z = Value("x", (4, 1), SIGNED), Value("z", (4, 2), SIGNED)
+    wide = Value("y", (4, 3), SIGNED)
+    network = check_network(
+        Network("net", (Input(x, None), Input(z, None)), (Concatenate("c", ("x", "z"), wide, 1),), ("y",))
+    )
+    circuit = lower(network, TARGETS["amd"], ClockPlan(1), Interface.STREAM)
+    assert [port.beats for port in (*circuit.inputs, *circuit.outputs)] == [4, 4, 4]
+    codes = [np.random.default_rng(0).integers(-8, 8, (20, 4, n)) for n in (1, 2)]
+    assert (circuit.codes(codes)[0] == reference.simulate(network, codes)[0]).all()

@@ -1,6 +1,7 @@
 """Every form of a step function against its definition, and the check that verify runs again."""
 
 import json
+from collections.abc import Mapping
 from itertools import accumulate
 
 import numpy as np
@@ -17,7 +18,7 @@ from hwgen.fixed.step import MultiplyAddShift
 from hwgen.fixed.step_check import codes_to_check, first_wrong, form_level
 from hwgen.fixed.step_form import Comparators, StepForm, Table, cheapest_form, steps_within, table_of
 from hwgen.ir import Input, Network, StepFunction, Value, check_network
-from hwgen.verify.certificate import StepChecks, check_step_functions
+from hwgen.verify.certificate import StepChecks, check_step_functions, network_ranges
 
 CERTIFICATE = "step_functions.json"
 Drawn = tuple[list[int], list[int], int, int]
@@ -111,6 +112,10 @@ def changed(files: dict[str, bytes], entry: int, **values: object) -> dict[str, 
     return files | {CERTIFICATE: json.dumps(document).encode()}
 
 
+def checked(files: Mapping[str, bytes], of: Network) -> StepChecks:
+    return check_step_functions(files, of, network_ranges(of), "here")
+
+
 @pytest.mark.parametrize("kind", ["hls", "rtl"])
 @pytest.mark.parametrize("width", [6, 16])
 def test_a_project_records_a_check_of_every_channel_that_passes_again(kind: str, width: int) -> None:
@@ -120,7 +125,7 @@ def test_a_project_records_a_check_of_every_channel_that_passes_again(kind: str,
     ends = FixedType(True, width, 4)
     assert {(entry["low"], entry["high"]) for entry in entries} == {(ends.min_code, ends.max_code)}
     codes = sum(entry["checked_codes"] for entry in entries)
-    assert check_step_functions(files, network(width), "here") == StepChecks(2, codes)
+    assert checked(files, network(width)) == StepChecks(2, codes)
     assert files == project_files(kind, width)
 
 
@@ -128,7 +133,7 @@ def test_a_project_records_a_check_of_every_channel_that_passes_again(kind: str,
 def test_a_wrong_form_is_named_with_layer_channel_and_threshold(kind: str) -> None:
     files = changed(project_files(kind), 0, form="comparators", thresholds=[-20, 0, 2, 90], levels=[-2, 5, 0, 1, 2])
     with pytest.raises(ProjectError) as caught:
-        check_step_functions(files, network(), "here")
+        checked(files, network())
     assert str(caught.value) == (
         "project 'here': step_functions.json: layer 'f', channel 0: its form gives 0 at code 1, from threshold 1, "
         "where the step function is 1; build the project again."
@@ -156,14 +161,14 @@ REFUSED: list[tuple[dict[str, object], str]] = [
 @pytest.mark.parametrize(("values", "says"), REFUSED)
 def test_a_certificate_that_does_not_fit_is_refused(values: dict[str, object], says: str) -> None:
     with pytest.raises(ProjectError) as caught:
-        check_step_functions(changed(project_files("hls"), 1, **values), network(), "here")
+        checked(changed(project_files("hls"), 1, **values), network())
     assert str(caught.value) == f"project 'here': {says}; build the project again."
 
 
 def test_a_certificate_that_is_missing_or_says_nothing_of_a_channel_is_refused() -> None:
     files = project_files("hls")
     with pytest.raises(ProjectError) as caught:
-        check_step_functions({}, network(), "here")
+        checked({}, network())
     assert str(caught.value) == (
         "project 'here': step_functions.json is missing, so its step functions cannot be checked; build the project "
         "again."
@@ -171,9 +176,20 @@ def test_a_certificate_that_is_missing_or_says_nothing_of_a_channel_is_refused()
     document = json.loads(files[CERTIFICATE])
     document["step_functions"].pop()
     with pytest.raises(ProjectError) as caught:
-        check_step_functions({CERTIFICATE: json.dumps(document).encode()}, network(), "here")
+        checked({CERTIFICATE: json.dumps(document).encode()}, network())
     assert str(caught.value) == (
-        "project 'here': step_functions.json says nothing of layer 'f', channel 1; build the project again."
+        "project 'here': step_functions.json says nothing of layer 'f', channel 1, codes -32768 to 32767; build the "
+        "project again."
+    )
+
+
+def test_a_form_that_was_checked_for_fewer_codes_than_can_come_is_refused() -> None:
+    files = changed(project_files("hls"), 0, low=-32767)
+    with pytest.raises(ProjectError) as caught:
+        checked(files, network())
+    assert str(caught.value) == (
+        "project 'here': step_functions.json says nothing of layer 'f', channel 0, codes -32768 to 32767; build the "
+        "project again."
     )
 
 

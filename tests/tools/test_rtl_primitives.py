@@ -222,7 +222,8 @@ def _rows_equal(cells: Path, defines: str, seeds: range, structure: Path) -> tup
         )
         masks = ", ".join(f".INVERT_{name}({width}'d{mask})" for name, mask in zip("ABCD", inverted, strict=True))
         text = (
-            f"module wrapped(input [{width - 1}:0] a, b, c, d, input carry, output [{width + 2 * is_open - 1}:0] sum);\n"
+            f"module wrapped(input [{width - 1}:0] a, b, c, d, input carry,\n"
+            f"output [{width + 2 * is_open - 1}:0] sum);\n"
             f"hwgen_row #(.WIDTH({width}), .OPEN({is_open}), .SAVES({width}'d{saves}), {masks}) "
             f"row ({lanes}, .carry_in(carry), .sum(sum));\nendmodule\n"
         )

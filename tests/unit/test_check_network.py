@@ -233,7 +233,7 @@ def test_the_range_of_a_step_function_is_that_of_the_levels_it_reaches() -> None
         "test",
     )
     given = Interval(np.array([-4, 1]), np.array([4, 9]))
-    found = layer_interval(layer, Value("x", (2,), FixedType(True, 8, 0)), given)
+    found = layer_interval(layer, [Value("x", (2,), FixedType(True, 8, 0))], [given])
     assert (found.low.tolist(), found.high.tolist()) == ([-7, 3], [3, 60])
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
+from hwgen.circuit import Interface
 from hwgen.emit import FileSet, Strategy, hls_project
 from hwgen.fixed import FixedType, Overflow, Rounding
 from hwgen.ir import Conv, Dense, Input, Network, Requantize, SparseTensor, Value, check_network
@@ -85,8 +86,8 @@ def one_layer(weight: np.ndarray, width: int = 5) -> Network:
     return check_network(Network("single", (Input(x, None),), (layer,), ("y",)))
 
 
-def project(network: Network, strategy: Strategy) -> FileSet:
-    return hls_project(network, strategy=strategy, part="xcvu13p-flga2577-2-e", clock_ns=5.0)
+def project(network: Network, strategy: Strategy, interface: Interface = Interface.PARALLEL) -> FileSet:
+    return hls_project(network, strategy=strategy, part="xcvu13p-flga2577-2-e", clock_ns=5.0, interface=interface)
 
 
 def random_weight(shape: tuple[int, ...], zeros: float, bits: int = 8) -> np.ndarray:
@@ -96,18 +97,23 @@ def random_weight(shape: tuple[int, ...], zeros: float, bits: int = 8) -> np.nda
 
 @pytest.mark.parametrize("shape", [(16, 12), (3, 4, 5), (3, 3, 4, 6), (900, 3)])
 @pytest.mark.parametrize("zeros", [0.0, 0.75, 1.0])
-def test_multipliers_have_one_product_for_each_nonzero_weight(shape: tuple[int, ...], zeros: float) -> None:
+@pytest.mark.parametrize("interface", Interface, ids=lambda interface: interface.value)
+def test_multipliers_have_one_product_for_each_nonzero_weight(
+    shape: tuple[int, ...], zeros: float, interface: Interface
+) -> None:
     weight = random_weight(shape, zeros)
-    matrix, products = weight_matrix(cpp_text(project(one_layer(weight), Strategy.MULTIPLIERS)), _matrix_shape(weight))
+    text = cpp_text(project(one_layer(weight), Strategy.MULTIPLIERS, interface))
+    matrix, products = weight_matrix(text, _matrix_shape(weight))
     np.testing.assert_array_equal(matrix, weight.reshape(matrix.shape))
     assert products == np.count_nonzero(weight)
 
 
 @pytest.mark.parametrize("shape", [(16, 12), (3, 4, 5), (3, 3, 4, 6), (900, 3)])
 @pytest.mark.parametrize("zeros", [0.0, 0.75, 1.0])
-def test_adders_have_one_term_for_each_signed_digit(shape: tuple[int, ...], zeros: float) -> None:
+@pytest.mark.parametrize("interface", Interface, ids=lambda interface: interface.value)
+def test_adders_have_one_term_for_each_signed_digit(shape: tuple[int, ...], zeros: float, interface: Interface) -> None:
     weight = random_weight(shape, zeros)
-    text = cpp_text(project(one_layer(weight), Strategy.ADDERS))
+    text = cpp_text(project(one_layer(weight), Strategy.ADDERS, interface))
     matrix, terms = weight_matrix(text, _matrix_shape(weight))
     np.testing.assert_array_equal(matrix, weight.reshape(matrix.shape))
     assert terms == fewest_digits(weight)

@@ -46,7 +46,7 @@ def test_inspection_collects_every_refusal(tmp_path: Path) -> None:
 
 
 def test_inspection_reports_masks_and_input_types_beside_layers(tmp_path: Path) -> None:
-    layers = changed("QDense", activation="sigmoid")
+    layers = changed("QDense", activation="swish")
     write_h5(tmp_path / "model.h5", sequential(layers), layers)
     found = hwgen.inspect(tmp_path / "model.h5", input_type="fixed<8>")
     assert found.network is None
@@ -93,12 +93,24 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_inspect_prints_every_refusal_and_returns_2(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
-    layers = changed("QDense", activation="sigmoid")
+    layers = changed("QDense", activation="swish")
     write_h5(tmp_path / "model.h5", sequential(layers), layers)
     code, out, _ = run("inspect", tmp_path / "model.h5")
     assert code == 2
-    assert "refused: layer 'it' (QDense): activation 'sigmoid'" in out
+    assert "refused: layer 'it' (QDense): activation 'swish'" in out
     assert "refused: input 'data': the model does not say what numbers it takes" in out
+
+
+def test_inspect_takes_types_and_a_head_and_repeats_them(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    layers = changed("QDense", activation="softmax", kernel_quantizer=None)
+    write_h5(tmp_path / "model.h5", sequential(layers), layers)
+    options = ["--input-type", TYPE, "--quantize", "it=fixed<8,3,RND,SAT>", "--head", "argmax"]
+    code, out, _ = run("inspect", tmp_path / "model.h5", *options)
+    assert code == 0
+    assert "ArgMax" in out
+    assert "--quantize 'it=fixed<8,3,RND,SAT>' --head argmax -o DIR" in " ".join(out.split())
 
 
 def test_inspect_prints_the_network_and_returns_0(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:

@@ -424,10 +424,6 @@ def test_several_outputs_within_a_sequential_model_are_refused(tmp_path: Path) -
     ("made", "says"),
     [
         (
-            each_step("steps", dense("fc", kernel(4, 3), None)),
-            "layer 'steps' (QDense in TimeDistributed): layers that are applied to each time step are not supported.",
-        ),
-        (
             each_step("steps", each_step("inner", dense("fc", kernel(4, 3), None))),
             "layer 'steps': a TimeDistributed around another wrapper, or inside one, is not supported.",
         ),
