@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from hwgen.circuit.rows import Lane, Parity, Piece, Row, Total, lane_bits, saves
+from hwgen.circuit.rows import Lane, Parity, Piece, Row, Total, joined, lane_bits, saves
 from hwgen.emit.rtl_bits import Reader, Signal
 
 ROW = "hwgen_row"
@@ -67,19 +67,15 @@ def parity_text(parity: Parity, source: Source, reader: Reader) -> str:
 
 
 def _lane(lane: Lane, inverting: Sequence[bool], source: Source, reader: Reader) -> str:
-    """Bits, the highest first; they are inverted only in some positions."""
-    parts: list[str] = []
-    position = 0
-    for piece in lane:
-        start = 0
-        while start < piece.count:
-            end = start
-            while end < piece.count and inverting[position + end] == inverting[position + start]:
-                end += 1
-            part = Piece(piece.node, piece.low + start, end - start, piece.inverted)
-            parts.append(_piece(part, inverting[position + start], source, reader))
-            start = end
-        position += piece.count
+    """Bits, the highest first; they are inverted only in some positions.
+
+    Neighbouring bits become one slice: Yosys 0.68 stops at a concatenation of all bits of a signed wire as an argument.
+    """
+    shown = [
+        bit if bit.node is None or invert else Piece(bit.node, bit.low, 1)
+        for bit, invert in zip(lane_bits(lane), inverting, strict=True)
+    ]
+    parts = [_piece(piece, True, source, reader) for piece in joined(shown)]
     return parts[0] if len(parts) == 1 else f"{{{', '.join(reversed(parts))}}}"
 
 
