@@ -58,6 +58,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
         terminalreporter.section("Keras equality")
         terminalreporter.write_line("\n".join(summary(Outcome(**outcome) for outcome in recorded)))
+    fuzzed = _recorded(terminalreporter, "fuzz")
+    if fuzzed:
+        from oracle.equality_summary import fuzz_summary
+
+        terminalreporter.section("Fuzzed models")
+        terminalreporter.write_line("\n".join(fuzz_summary(fuzzed)))
     netlists = _recorded(terminalreporter, "netlist")
     if netlists:
         from oracle.netlist_summary import summary_lines

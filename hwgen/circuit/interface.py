@@ -81,7 +81,8 @@ def _output_beats(layer: Layer, source: Value, now: int) -> int:
             made = pixels(layer.output)
             return made if made == now or not isinstance(layer, Reshape) else 1
         case Rearrange():
-            return now if within_beats(layer, source, now) is not None else 1
+            # A pixel repeated beside itself would be several in a beat, and what reads a beat takes it for one.
+            return now if pixels(layer.output) == now and within_beats(layer, source, now) is not None else 1
         case Concatenate():
             return now if layer.axis == len(layer.output.shape) - 1 else 1
         case Dense():

@@ -101,7 +101,12 @@ def clipped_line(name: str, slope: Fraction, offset: Fraction, low: Fraction, hi
 
 def leaky_relu(name: str, slope: Fraction) -> Curve:
     """x, times ``slope`` where it is negative."""
-    return Curve(name, (line(None, _ZERO, slope, _ZERO), line(_from(_ZERO), None, _ONE, _ZERO)), False)
+    return Curve(name, (line(None, _ZERO, slope, _ZERO), line(_from(_ZERO), None, _ONE, _ZERO)), _rounds(slope))
+
+
+def _rounds(slope: Fraction) -> bool:
+    """Whether float32 may round ``slope * x``: where more than the exponent of x changes."""
+    return slope.numerator & (slope.numerator - 1) != 0  # its denominator is a power of two: it is a float32 number
 
 
 RELU = leaky_relu("relu", _ZERO)
@@ -109,14 +114,15 @@ RELU = leaky_relu("relu", _ZERO)
 
 def bounded_relu(name: str, slope: Fraction, threshold: Fraction, highest: Fraction | None) -> Curve:
     """Keras's ReLU: x above the threshold, at most ``highest``; ``slope * (x - threshold)`` elsewhere."""
+    rounds = _rounds(slope) or bool(slope and threshold)  # the difference may be rounded too
     below = line(None, threshold, slope, -slope * threshold)
     above = Threshold(threshold, strict=threshold != 0)
     if highest is None:
-        return Curve(name, (below, line(above, None, _ONE, _ZERO)), False)
+        return Curve(name, (below, line(above, None, _ONE, _ZERO)), rounds)
     if highest <= threshold:
-        return Curve(name, (below, constant(above, highest)), False)
+        return Curve(name, (below, constant(above, highest)), rounds)
     middle = line(above, highest, _ONE, _ZERO)
-    return Curve(name, (below, middle, constant(_from(highest), highest)), False)
+    return Curve(name, (below, middle, constant(_from(highest), highest)), rounds)
 
 
 def hard_swish(name: str, shift: Fraction, bound: Fraction) -> Curve:

@@ -1,7 +1,7 @@
 """Reads a layer's options: each one honoured, without effect at inference, or refused by name."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from hwgen.errors import UnsupportedError
 from hwgen.frontend.curves import bounded_relu, elu, float32, leaky_relu
@@ -39,6 +39,14 @@ from hwgen.frontend.specs import (
 from hwgen.ir import MergeOperation
 
 
+@dataclass(frozen=True, slots=True)
+class LayerClass:
+    """How the options of a class are read, and what people are told that it computes."""
+
+    parse: Callable[[LayerOptions], Spec]
+    computes: str
+
+
 def parse_layer(node: Node, given: GivenTypes | None = None) -> Spec:
     """Read a layer's options.
 
@@ -48,11 +56,11 @@ def parse_layer(node: Node, given: GivenTypes | None = None) -> Spec:
         UnsupportedError: the layer or one of its options is not computed exactly; named.
         InputError: types are given for weights, and the layer leaves none unquantized.
     """
-    parse = _PARSERS.get(node.class_name)
-    if parse is None:
+    known = LAYERS.get(node.class_name)
+    if known is None:
         raise UnsupportedError(_unknown_layer(node))
     options = LayerOptions(node, given.weights if given is not None else None)
-    spec = parse(options)
+    spec = known.parse(options)
     options.finish()
     return spec
 
@@ -64,7 +72,7 @@ def _unknown_layer(node: Node) -> str:
             f"layer {node.name!r}: {name!r} is a class of {package!r}, neither of Keras nor of QKeras, and its code is "
             f"not in the file; use layers of theirs."
         )
-    supported = ", ".join(sorted(_PARSERS))
+    supported = ", ".join(sorted(LAYERS))
     return f"layer {node.name!r}: class {node.class_name!r} is not supported; supported: {supported}."
 
 
@@ -83,7 +91,7 @@ def _weight(options: LayerOptions, name: str) -> WeightQuantizer:
         quantized = (
             options.node.class_name if options.node.class_name.startswith("Q") else f"Q{options.node.class_name}"
         )
-        known = f", or use {quantized} with {name}_quantizer" if quantized in _PARSERS else ""
+        known = f", or use {quantized} with {name}_quantizer" if quantized in LAYERS else ""
         raise options.refuse(
             f"{name}_quantizer is None: its weights are not quantized; give their type, for example "
             f"--quantize '{options.node.name}=fixed<16,6,RND,SAT>' "
@@ -208,8 +216,8 @@ def _without_groups(options: LayerOptions) -> None:
 
 def _recurrent(kind: str) -> Callable[[LayerOptions], RecurrentSpec]:
     def parse(options: LayerOptions) -> RecurrentSpec:
-        for key in ("dropout", "recurrent_dropout", "unroll", "implementation", "unit_forget_bias"):
-            options.take(key)  # of training, or of how Keras computes the same
+        # Of training, or of how Keras computes the same.
+        options.ignore("dropout", "recurrent_dropout", "unroll", "implementation", "unit_forget_bias")
         for key in ("return_state", "stateful", "time_major", "zero_output_for_mask"):
             options.only(key, False, None)
         kernel, recurrent = options.quantizer("kernel_quantizer"), options.quantizer("recurrent_quantizer")
@@ -247,11 +255,10 @@ def _batch_norm(options: LayerOptions) -> BatchNormSpec:
     epsilon = options.number("epsilon", 1e-3)
     if epsilon is None or epsilon < 0:
         raise options.refuse(f"epsilon must be a number that is not negative, got {epsilon!r}.")
-    options.take("fused")  # other kernels for the same function
-    options.take("synchronized")  # of batch statistics in training
-    for key in ("renorm", "renorm_clipping", "virtual_batch_size", "adjustment"):
-        if options.take(key):
-            raise options.refuse(f"option {key!r} is not supported.")
+    options.ignore("fused", "synchronized")  # other kernels for the same function; batch statistics in training
+    options.only("renorm", False, None)
+    for key in ("renorm_clipping", "virtual_batch_size", "adjustment"):
+        options.only(key, None, False, {})
     axes = axis if isinstance(axis, list) else [axis]
     if len(axes) != 1 or not is_whole(axes[0]):
         raise options.refuse(f"axis={axis!r}: one axis, the last, is supported.")
@@ -347,9 +354,7 @@ def _averaging(options: LayerOptions) -> tuple[QuantizerConfig | None, Activatio
 
 
 def _up_sampling(options: LayerOptions) -> UpSamplingSpec:
-    interpolation = options.take("interpolation", "nearest")
-    if interpolation != "nearest":
-        raise options.refuse(f"interpolation={interpolation!r} is not supported; only 'nearest' is.")
+    options.only("interpolation", "nearest")
     return UpSamplingSpec(options.sizes("size", 2))
 
 
@@ -383,72 +388,97 @@ def _reshape(options: LayerOptions) -> ReshapeSpec:
 
 
 def _dropout(options: LayerOptions) -> IdentitySpec:
-    for key in ("rate", "noise_shape", "seed", "stddev", "l1", "l2"):
-        options.take(key)
+    options.ignore("rate", "noise_shape", "seed", "stddev", "l1", "l2")
     return IdentitySpec()
 
 
-_PARSERS: Mapping[str, Callable[[LayerOptions], Spec]] = {
-    **{kind: _recurrent(kind) for kind in ("QSimpleRNN", "QLSTM", "QGRU")},
-    "InputLayer": _input,
-    "QDense": _dense(),
-    "QDenseBatchnorm": _dense(batch_norm=True),
-    "Dense": _dense(),
-    "QConv1D": _conv(1),
-    "QConv2D": _conv(2),
-    "QConv2DBatchnorm": _conv(2, batch_norm=True),
-    "Conv1D": _conv(1),
-    "Conv2D": _conv(2),
-    "QDepthwiseConv2D": _depthwise(2),
-    "QDepthwiseConv2DBatchnorm": _depthwise(2, batch_norm=True),
-    "DepthwiseConv1D": _depthwise(1),
-    "DepthwiseConv2D": _depthwise(2),
-    "QSeparableConv1D": _separable(1),
-    "QSeparableConv2D": _separable(2),
-    "SeparableConv1D": _separable(1),
-    "SeparableConv2D": _separable(2),
-    "QConv2DTranspose": _transposed(2),
-    "Conv1DTranspose": _transposed(1),
-    "Conv2DTranspose": _transposed(2),
-    "BatchNormalization": _batch_norm,
-    "QBatchNormalization": _q_batch_norm,
-    "QActivation": _activation,
-    "Activation": _activation,
-    "ReLU": _relu,
-    "LeakyReLU": _leaky_relu,
-    "ELU": _elu,
-    "Softmax": _softmax,
-    "MaxPooling1D": _max_pool(1),
-    "MaxPooling2D": _max_pool(2),
-    "GlobalMaxPooling1D": _global_max_pool(1),
-    "GlobalMaxPooling2D": _global_max_pool(2),
-    "AveragePooling1D": _average(1),
-    "AveragePooling2D": _average(2),
-    "GlobalAveragePooling1D": _global_average(1),
-    "GlobalAveragePooling2D": _global_average(2),
-    "QAveragePooling2D": _average(2),
-    "QGlobalAveragePooling2D": _global_average(2),
-    "ZeroPadding1D": lambda options: ZeroPaddingSpec(options.pairs("padding", 1)),
-    "ZeroPadding2D": lambda options: ZeroPaddingSpec(options.pairs("padding", 2)),
-    "Cropping1D": lambda options: CroppingSpec(options.pairs("cropping", 1)),
-    "Cropping2D": lambda options: CroppingSpec(options.pairs("cropping", 2)),
-    "UpSampling1D": lambda options: UpSamplingSpec(options.sizes("size", 1)),
-    "UpSampling2D": _up_sampling,
-    "Permute": _permute,
-    "RepeatVector": lambda options: RepeatVectorSpec(options.size("n")),
-    "Add": lambda options: MergeSpec(MergeOperation.ADD),
-    "Subtract": lambda options: MergeSpec(MergeOperation.SUBTRACT),
-    "Multiply": lambda options: MergeSpec(MergeOperation.MULTIPLY),
-    "Average": lambda options: MergeSpec(MergeOperation.ADD, average=True),
-    "Maximum": lambda options: MergeSpec(MergeOperation.MAXIMUM),
-    "Minimum": lambda options: MergeSpec(MergeOperation.MINIMUM),
-    "Concatenate": _concatenate,
-    "Flatten": lambda options: ReshapeSpec((-1,)),
-    "Reshape": _reshape,
-    "Dropout": _dropout,
-    "SpatialDropout1D": _dropout,
-    "SpatialDropout2D": _dropout,
-    "GaussianDropout": _dropout,
-    "GaussianNoise": _dropout,
-    "ActivityRegularization": _dropout,
+LAYERS: Mapping[str, LayerClass] = {
+    "QSimpleRNN": LayerClass(_recurrent("QSimpleRNN"), "a recurrent layer, unrolled over its steps"),
+    "QLSTM": LayerClass(_recurrent("QLSTM"), "a recurrent layer with a memory, unrolled over its steps"),
+    "QGRU": LayerClass(_recurrent("QGRU"), "a gated recurrent layer, unrolled over its steps"),
+    "InputLayer": LayerClass(_input, "an input of the model"),
+    "QDense": LayerClass(_dense(), "matrix product and bias"),
+    "QDenseBatchnorm": LayerClass(_dense(batch_norm=True), "matrix product with a batch norm folded into its weights"),
+    "Dense": LayerClass(_dense(), "matrix product and bias; its weights need given types"),
+    "QConv1D": LayerClass(_conv(1), "convolution over one axis"),
+    "QConv2D": LayerClass(_conv(2), "convolution over two axes"),
+    "QConv2DBatchnorm": LayerClass(_conv(2, batch_norm=True), "convolution with a batch norm folded into its weights"),
+    "Conv1D": LayerClass(_conv(1), "convolution over one axis; its weights need given types"),
+    "Conv2D": LayerClass(_conv(2), "convolution over two axes; its weights need given types"),
+    "QDepthwiseConv2D": LayerClass(_depthwise(2), "convolution of each channel by itself"),
+    "QDepthwiseConv2DBatchnorm": LayerClass(
+        _depthwise(2, batch_norm=True), "depthwise convolution with a batch norm folded into its weights"
+    ),
+    "DepthwiseConv1D": LayerClass(_depthwise(1), "convolution of each channel by itself; its weights need given types"),
+    "DepthwiseConv2D": LayerClass(_depthwise(2), "convolution of each channel by itself; its weights need given types"),
+    "QSeparableConv1D": LayerClass(
+        _separable(1), "depthwise convolution, then one of its exact sums with a kernel of one"
+    ),
+    "QSeparableConv2D": LayerClass(
+        _separable(2), "depthwise convolution, then one of its exact sums with a kernel of one"
+    ),
+    "SeparableConv1D": LayerClass(
+        _separable(1), "depthwise convolution, then one with a kernel of one; its weights need given types"
+    ),
+    "SeparableConv2D": LayerClass(
+        _separable(2), "depthwise convolution, then one with a kernel of one; its weights need given types"
+    ),
+    "QConv2DTranspose": LayerClass(_transposed(2), "convolution of an image with zeros put between its pixels"),
+    "Conv1DTranspose": LayerClass(
+        _transposed(1), "convolution of a sequence with zeros put in; its weights need given types"
+    ),
+    "Conv2DTranspose": LayerClass(
+        _transposed(2), "convolution of an image with zeros put in; its weights need given types"
+    ),
+    "BatchNormalization": LayerClass(_batch_norm, "a factor and a summand for each channel; a quantizer has to follow"),
+    "QBatchNormalization": LayerClass(_q_batch_norm, "the same from quantized parameters; a quantizer has to follow"),
+    "QActivation": LayerClass(_activation, "a quantizer or an activation function"),
+    "Activation": LayerClass(_activation, "a quantizer or an activation function"),
+    "ReLU": LayerClass(_relu, "maximum with zero, bounded or with a slope"),
+    "LeakyReLU": LayerClass(_leaky_relu, "x, times a slope where it is negative"),
+    "ELU": LayerClass(_elu, "x, and alpha * (exp(x) - 1) where it is negative"),
+    "Softmax": LayerClass(_softmax, "at the end of a model: left out, or a head"),
+    "MaxPooling1D": LayerClass(_max_pool(1), "maximum over a window"),
+    "MaxPooling2D": LayerClass(_max_pool(2), "maximum over a window"),
+    "GlobalMaxPooling1D": LayerClass(_global_max_pool(1), "maximum over all positions"),
+    "GlobalMaxPooling2D": LayerClass(_global_max_pool(2), "maximum over all positions"),
+    "AveragePooling1D": LayerClass(
+        _average(1), "mean over a window; a quantizer has to follow unless the area is a power of two"
+    ),
+    "AveragePooling2D": LayerClass(
+        _average(2), "mean over a window; a quantizer has to follow unless the area is a power of two"
+    ),
+    "GlobalAveragePooling1D": LayerClass(
+        _global_average(1), "mean over all positions; a quantizer has to follow unless their number is a power of two"
+    ),
+    "GlobalAveragePooling2D": LayerClass(
+        _global_average(2), "mean over all positions; a quantizer has to follow unless their number is a power of two"
+    ),
+    "QAveragePooling2D": LayerClass(_average(2), "sum over a window times the quantized reciprocal of its area"),
+    "QGlobalAveragePooling2D": LayerClass(
+        _global_average(2), "sum over all positions times the quantized reciprocal of their number"
+    ),
+    "ZeroPadding1D": LayerClass(lambda options: ZeroPaddingSpec(options.pairs("padding", 1)), "zeros around"),
+    "ZeroPadding2D": LayerClass(lambda options: ZeroPaddingSpec(options.pairs("padding", 2)), "zeros around"),
+    "Cropping1D": LayerClass(lambda options: CroppingSpec(options.pairs("cropping", 1)), "a border left out"),
+    "Cropping2D": LayerClass(lambda options: CroppingSpec(options.pairs("cropping", 2)), "a border left out"),
+    "UpSampling1D": LayerClass(lambda options: UpSamplingSpec(options.sizes("size", 1)), "each position repeated"),
+    "UpSampling2D": LayerClass(_up_sampling, "each pixel repeated"),
+    "Permute": LayerClass(_permute, "axes in another order"),
+    "RepeatVector": LayerClass(lambda options: RepeatVectorSpec(options.size("n")), "a vector several times"),
+    "Add": LayerClass(lambda options: MergeSpec(MergeOperation.ADD), "sum"),
+    "Subtract": LayerClass(lambda options: MergeSpec(MergeOperation.SUBTRACT), "difference of two"),
+    "Multiply": LayerClass(lambda options: MergeSpec(MergeOperation.MULTIPLY), "product"),
+    "Average": LayerClass(lambda options: MergeSpec(MergeOperation.ADD, average=True), "mean"),
+    "Maximum": LayerClass(lambda options: MergeSpec(MergeOperation.MAXIMUM), "maximum"),
+    "Minimum": LayerClass(lambda options: MergeSpec(MergeOperation.MINIMUM), "minimum"),
+    "Concatenate": LayerClass(_concatenate, "one behind the other, along any axis but the batch's"),
+    "Flatten": LayerClass(lambda options: ReshapeSpec((-1,)), "the same codes as a vector"),
+    "Reshape": LayerClass(_reshape, "the same codes in another shape"),
+    "Dropout": LayerClass(_dropout, "nothing at inference"),
+    "SpatialDropout1D": LayerClass(_dropout, "nothing at inference"),
+    "SpatialDropout2D": LayerClass(_dropout, "nothing at inference"),
+    "GaussianDropout": LayerClass(_dropout, "nothing at inference"),
+    "GaussianNoise": LayerClass(_dropout, "nothing at inference"),
+    "ActivityRegularization": LayerClass(_dropout, "nothing at inference"),
 }

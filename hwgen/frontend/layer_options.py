@@ -14,7 +14,7 @@ from hwgen.frontend.specs import Activation, GateActivation
 
 _KERNELS = ("kernel", "depthwise", "pointwise")
 # Options that act in training only, or that say what the file's structure says already.
-_WITHOUT_EFFECT = frozenset(
+WITHOUT_EFFECT = frozenset(
     [
         "name",
         "trainable",
@@ -44,7 +44,7 @@ class LayerOptions(Options):
 
     def __init__(self, node: Node, given: Quantizer | None = None) -> None:
         where = f"layer {node.name!r} ({node.class_name})"
-        super().__init__(where, {key: value for key, value in node.config.items() if key not in _WITHOUT_EFFECT})
+        super().__init__(where, {key: value for key, value in node.config.items() if key not in WITHOUT_EFFECT})
         self.node, self.given = node, given
         self._used = False
         dtype = self.take("dtype", "float32")

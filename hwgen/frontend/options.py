@@ -29,6 +29,11 @@ class Options:
     def take(self, key: str, default: Any = None) -> Any:
         return self._left.pop(key, default)
 
+    def ignore(self, *keys: str) -> None:
+        """Options that change nothing at inference."""
+        for key in keys:
+            self._left.pop(key, None)
+
     def required(self, key: str) -> None:
         """An option that the file must state: its default is not hwgen's to choose."""
         if key not in self._left:

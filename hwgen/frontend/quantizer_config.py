@@ -1,6 +1,7 @@
 """Reads a quantizer's options: each one honoured, without effect at inference, or refused by name."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from hwgen.errors import UnsupportedError
@@ -54,16 +55,16 @@ def parse_quantizer_config(
         raise UnsupportedError(
             f"{where}: bernoulli is not supported; its output is random at inference, so no hardware can equal it."
         )
-    parse = _PARSERS.get(name)
-    if parse is None:
+    known = QUANTIZERS.get(name)
+    if known is None:
         if options or (isinstance(identifier, dict) and identifier.get("class_name") != "function"):
-            supported = ", ".join(_PARSERS)
+            supported = ", ".join(QUANTIZERS)
             raise UnsupportedError(
                 f"{where}: {shortened(name)} has no fixed-point form in hwgen; supported: {supported}."
             )
         return name
     taken = QuantizerOptions(f"{where}: {name}", options, internal_sigmoid, complete=isinstance(identifier, str))
-    config = parse(taken)
+    config = known.parse(taken)
     taken.finish()
     return config
 
@@ -100,8 +101,7 @@ class QuantizerOptions(Options):
 
     def finish(self) -> None:
         """Take the options that change nothing at inference, and refuse whatever remains."""
-        for key in ("use_stochastic_rounding", "var_name", "use_ste", "use_variables"):
-            self.take(key)  # rounding is stochastic in training only
+        self.ignore("use_stochastic_rounding", "var_name", "use_ste", "use_variables")  # random in training only
         noise = self.take("qnoise_factor", 1.0)
         if noise != 1:
             raise self.refuse(
@@ -114,6 +114,14 @@ class QuantizerOptions(Options):
                 f"scale_axis={axis}: only scales for each output channel (scale_axis=None) are supported."
             )
         super().finish()
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizerClass:
+    """How the options of a quantizer are read, and what people are told that it computes."""
+
+    parse: Callable[[QuantizerOptions], QuantizerConfig]
+    computes: str
 
 
 def _quantized_bits(options: QuantizerOptions) -> QuantizedBits:
@@ -248,8 +256,7 @@ def _stochastic_binary(options: QuantizerOptions) -> Binary:
 
 def _only_in_training(options: QuantizerOptions) -> None:
     """What shapes the random numbers, of which inference draws none."""
-    for key in ("temperature", "use_real_sigmoid"):
-        options.take(key)
+    options.ignore("temperature", "use_real_sigmoid")
 
 
 def _power_of_two(signed: bool) -> Callable[[QuantizerOptions], PowerOfTwo]:
@@ -273,18 +280,18 @@ def _power_of_two(signed: bool) -> Callable[[QuantizerOptions], PowerOfTwo]:
     return parse
 
 
-_PARSERS: Mapping[str, Callable[[QuantizerOptions], QuantizerConfig]] = {
-    "quantized_bits": _quantized_bits,
-    "quantized_linear": _quantized_linear,
-    "quantized_relu": _quantized_relu,
-    "quantized_tanh": _quantized_tanh,
-    "quantized_sigmoid": _quantized_sigmoid,
-    "quantized_ulaw": _quantized_ulaw,
-    "quantized_hswish": _quantized_hswish,
-    "ternary": _ternary(stochastic=False),
-    "stochastic_ternary": _ternary(stochastic=True),
-    "binary": _binary,
-    "stochastic_binary": _stochastic_binary,
-    "quantized_po2": _power_of_two(signed=True),
-    "quantized_relu_po2": _power_of_two(signed=False),
+QUANTIZERS: Mapping[str, QuantizerClass] = {
+    "quantized_bits": QuantizerClass(_quantized_bits, "rounds to a fixed-point type"),
+    "quantized_linear": QuantizerClass(_quantized_linear, "rounds to a grid of a scale (qkeras-v3)"),
+    "quantized_relu": QuantizerClass(_quantized_relu, "relu, rounded; with a slope below zero or an upper bound"),
+    "quantized_tanh": QuantizerClass(_quantized_tanh, "tanh, or its piecewise form, rounded"),
+    "quantized_sigmoid": QuantizerClass(_quantized_sigmoid, "sigmoid, or its piecewise form, rounded"),
+    "quantized_ulaw": QuantizerClass(_quantized_ulaw, "u-law companding, rounded"),
+    "quantized_hswish": QuantizerClass(_quantized_hswish, "x * clip(x + shift, 0, bound) / bound, rounded"),
+    "ternary": QuantizerClass(_ternary(stochastic=False), "-1, 0 or 1, by a threshold"),
+    "stochastic_ternary": QuantizerClass(_ternary(stochastic=True), "ternary, at random in training only"),
+    "binary": QuantizerClass(_binary, "-1 or 1, or 0 or 1"),
+    "stochastic_binary": QuantizerClass(_stochastic_binary, "binary, at random in training only"),
+    "quantized_po2": QuantizerClass(_power_of_two(signed=True), "plus or minus a power of two"),
+    "quantized_relu_po2": QuantizerClass(_power_of_two(signed=False), "a power of two, or zero"),
 }

@@ -97,8 +97,8 @@ def _from_call(text: str, where: str) -> tuple[str, Mapping[str, Any]]:
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
             raise ValueError("not a call")
         name = call.func.id
-        values = [ast.literal_eval(argument) for argument in call.args]
-        options = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+        values = [_literal(argument) for argument in call.args]
+        options = {str(keyword.arg): _literal(keyword.value) for keyword in call.keywords}
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
         raise UnsupportedError(
             f"{where}: {text[:200]!r} is no quantizer that hwgen can read ({shortened(str(error))})."
@@ -113,3 +113,11 @@ def _from_call(text: str, where: str) -> tuple[str, Mapping[str, Any]]:
     if twice:
         raise UnsupportedError(f"{where}: {text[:200]!r} gives {twice[0]} twice.")
     return name, positional | options
+
+
+def _literal(node: ast.expr) -> Any:
+    """Python's own message shows an object and where it lies in memory."""
+    try:
+        return ast.literal_eval(node)
+    except ValueError as error:
+        raise ValueError(f"{ast.unparse(node)[:80]} is neither a number nor text") from error

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
+from hwgen.circuit import Interface
 from hwgen.emit import Strategy, hls_project
 from hwgen.errors import HwgenError
 from hwgen.ir import Network
@@ -37,6 +38,7 @@ class BatchOptions:
 
     Attributes:
         samples: of each project.
+        interface: of what ``verify_networks`` generates; None for what ``default_hls_interface`` says.
         jobs: projects at a time; None for one a usable core.
         cache: off by default: random networks do not come back.
         progress: called with the name of each project that is done.
@@ -50,6 +52,7 @@ class BatchOptions:
     jobs: int | None = None
     isolated: bool = True
     progress: Progress | None = None
+    interface: Interface | None = None
 
 
 def verify_many(
@@ -71,8 +74,10 @@ def verify_networks(
 ) -> tuple[VerifyReport | HwgenError, ...]:
     """Generate a project for each network and verify it, without writing it anywhere; results as in ``verify_many``."""
 
+    interface = None if options is None else options.interface
+
     def opened(network: Network) -> Project:
-        files = hls_project(network, strategy=strategy, part=_ANY_PART, clock_ns=_ANY_CLOCK_NS)
+        files = hls_project(network, strategy=strategy, part=_ANY_PART, clock_ns=_ANY_CLOCK_NS, interface=interface)
         return project_from_files(files, network.name)
 
     return _verify_all([lambda network=network: opened(network) for network in networks], options)  # type: ignore[misc]

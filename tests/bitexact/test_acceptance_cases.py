@@ -46,7 +46,9 @@ def test_a_model_that_hwgen_refuses_is_a_row_with_the_sentence(cxx: str, tmp_pat
     result = run_case(case, tmp_path, cxx)
     assert result.verdict == "refused"
     assert result.note == (
-        "layer 'q_dense' (QDense): kernel_quantizer is None: its weights are not quantized; give it a quantizer."
+        "layer 'q_dense' (QDense): kernel_quantizer is None: its weights are not quantized; give their type, for "
+        "example --quantize 'q_dense=fixed<16,6,RND,SAT>' (quantize={'q_dense': 'fixed<16,6,RND,SAT>'} in Python), or "
+        "use QDense with kernel_quantizer."
     )
 
 

@@ -8,7 +8,6 @@ import pytest
 from oracle.keras_environment import building, keras, qkeras
 
 import hwgen
-from hwgen.errors import UnsupportedError
 
 BITS = "quantized_bits(4,0,alpha=1)"
 SAMPLES = 64
@@ -93,7 +92,7 @@ def test_models_in_models_predict_the_same_codes_from_every_file(build: Any, tmp
             assert (code == value.astype(np.float64) * 2.0 ** loaded.network.value(name).type.fraction).all(), path
 
 
-def test_a_layer_for_each_time_step_that_keras_saved_is_refused(tmp_path: Path) -> None:
+def test_a_layer_for_each_time_step_that_keras_saved_is_the_same(tmp_path: Path) -> None:
     with building():
         keras.backend.clear_session()
         source = keras.layers.Input((5, 4), name="data")
@@ -101,9 +100,9 @@ def test_a_layer_for_each_time_step_that_keras_saved_is_refused(tmp_path: Path) 
         model = keras.Model(source, steps(source))
         for name in ("model.h5", "model.keras"):
             model.save(tmp_path / name)
+    data = np.random.default_rng(0).integers(-32, 32, (50, 5, 4)) / 8
+    expected = np.asarray(model(np.float32(data)), dtype=np.float64)
     for name in ("model.h5", "model.keras"):
-        with pytest.raises(UnsupportedError) as caught:
-            hwgen.load(tmp_path / name, input_type="fixed<6,3>")
-        assert str(caught.value) == (
-            "layer 'steps' (QDense in TimeDistributed): layers that are applied to each time step are not supported."
-        )
+        loaded = hwgen.load(tmp_path / name, input_type="fixed<6,3>")
+        assert loaded.network.float32_exact
+        assert loaded.predict(data).tolist() == expected.tolist()

@@ -116,6 +116,7 @@ def test_what_cannot_be_unrolled_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path, "QSimpleRNN", (1, 2, 2), stateful=True) == (
         "layer 'cell' (QSimpleRNN): option stateful=True is not supported; only False is."
     )
-    assert refusal(tmp_path, "QSimpleRNN", kernel_quantizer="quantized_bits(30,0,alpha=1e-9)").startswith(
+    wide = qkeras.quantized_bits(30, 0, alpha=[1.0, 2.0**-40])
+    assert refusal(tmp_path, "QSimpleRNN", kernel_quantizer=wide).startswith(
         "layer 'cell' (QSimpleRNN), kernel: with its scales multiplied in, its weights need "
     )

@@ -169,8 +169,9 @@ def test_keras_agrees_but_where_float32_rounds_over_a_step(
     for name, found, theirs in zip(network.outputs, codes, model.predict(inputs, verbose=0), strict=True):  # type: ignore[attr-defined]
         ours = found * float(network.value(name).type.lsb)
         differ = np.abs(theirs.ravel() - ours) > 1e-5
-        # float32's 0.2 is a little above 1/5, so 0.2 * x is a little beside a tie where float32 rounds it to the tie.
-        assert differ.sum() <= (16 if name == "q_hard_sigmoid" else 3), (name, CODES[differ].tolist())
+        # float32's 0.2 is a little above 1/5, so that float32 rounds 0.2 * x to a tie beside which it lies; and so it
+        # is with 0.3 * x of the leaky relu.
+        assert differ.sum() <= (16 if name in ("q_hard_sigmoid", "q_leaky") else 3), (name, CODES[differ].tolist())
 
 
 def test_the_circuit_has_the_same_codes(network: Network, codes: list[NDArray[np.int64]]) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +35,22 @@ def summary(outcomes: Iterable[Outcome]) -> list[str]:
     ]
     reasons = Counter(outcome.detail for outcome in outcomes if outcome.kind == "refused")
     return lines + [f"refused {count}: {reason}" for reason, count in reasons.most_common()]
+
+
+def fuzz_summary(outcomes: Iterable[dict[str, Any]]) -> list[str]:
+    """Lines about the models of the fuzzer: how many were exact, compared with what, and why others were refused."""
+    outcomes = list(outcomes)
+    exact = [outcome for outcome in outcomes if outcome["kind"] == "exact"]
+    circuits = Counter(interface for outcome in exact for interface in outcome["circuits"])
+    compiled = Counter(outcome["csim"] for outcome in exact if outcome["csim"])
+    lines = [
+        f"{len(outcomes)} models of 1 to {max(outcome['layers'] for outcome in outcomes)} layers: {len(exact)} exact "
+        f"in every code, {len(outcomes) - len(exact)} refused",
+        f"float32 is exact and Keras gave the same codes: {sum(outcome['keras'] for outcome in exact)} models",
+        "circuits with the same codes: " + ", ".join(f"{count} {name}" for name, count in sorted(circuits.items())),
+        f"compiled C++ with the same codes: {sum(compiled.values())} models; "
+        + ", ".join(f"{count} {name}" for name, count in sorted(compiled.items())),
+    ]
+    reasons = Counter(outcome["refusal"] for outcome in outcomes if outcome["kind"] == "refused")
+    notes = Counter(note for outcome in exact for note in outcome["notes"])
+    return lines + [f"refused {count}: {reason}" for found in (reasons, notes) for reason, count in found.most_common()]

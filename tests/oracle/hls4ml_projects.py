@@ -91,14 +91,19 @@ def predictions(
 
 
 def pruned(model: Any, seed: int, kept: float = 0.5) -> Any:
-    """Give a model random weights on a grid of 1/32, a part of them zero, and biases on a grid of 1/16."""
+    """Give a model random weights on a grid of 1/32, a part of them zero, and biases on a grid of 1/16; variances are
+    positive."""
     rng = np.random.default_rng(seed)
     for layer in model.layers:
         weights = layer.get_weights()
         if weights:
             weights[0] = rng.integers(-32, 32, weights[0].shape) / 32 * (rng.random(weights[0].shape) < kept)
             if len(weights) > 1:
-                weights[1:] = [rng.integers(-8, 8, array.shape) / 16 for array in weights[1:]]
+                lowest = [1 if "variance" in variable.name else -8 for variable in layer.weights[1:]]
+                weights[1:] = [
+                    rng.integers(low, low + 16, array.shape) / 16
+                    for low, array in zip(lowest, weights[1:], strict=True)
+                ]
             layer.set_weights(weights)
     return model
 

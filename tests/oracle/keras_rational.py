@@ -154,6 +154,18 @@ def _layer(layer: Any, x: Exact, is_last: bool) -> Exact:
     return each(exact_activation(layer.activation), y)
 
 
+def evaluate_layer(layer: Any, x: Exact, is_last: bool) -> Exact:
+    """One layer's output.
+
+    Args:
+        layer: with one input, wrappers taken off.
+        is_last: whether its softmax is left out.
+    Raises:
+        NotExactError: it has no exact meaning on what it is given.
+    """
+    return _layer(layer, x, is_last)
+
+
 def _checked(x: Exact) -> Exact:
     _integers(x)  # refuses square roots
     return x

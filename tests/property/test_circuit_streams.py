@@ -10,7 +10,7 @@ from hwgen import reference
 from hwgen.circuit import TARGETS, ClockPlan, Interface, circuit_from_json, circuit_to_json, lower
 from hwgen.errors import InputError, UnsupportedError
 from hwgen.fixed import FixedType
-from hwgen.ir import Concatenate, Conv, Input, MaxPool, Network, Reshape, SparseTensor, Value, check_network
+from hwgen.ir import Concatenate, Conv, Input, MaxPool, Network, Rearrange, Reshape, SparseTensor, Value, check_network
 
 SEEDS = [range(start, start + 75) for start in range(0, 300, 75)]
 SIGNED = FixedType(True, 4, 0)
@@ -126,3 +126,24 @@ def test_inputs_of_as_many_pixels_come_together() -> None:
     assert [port.beats for port in (*circuit.inputs, *circuit.outputs)] == [4, 4, 4]
     codes = [np.random.default_rng(0).integers(-8, 8, (20, 4, n)) for n in (1, 2)]
     assert (circuit.codes(codes)[0] == reference.simulate(network, codes)[0]).all()
+
+
+@pytest.mark.parametrize("times", [(2,), (1, 2), (2, 1), (2, 2)], ids=str)
+def test_pixels_that_are_repeated_beside_themselves_are_not_taken_for_one(times: tuple[int, ...]) -> None:
+    rank = len(times)
+    source = Value("x", (*(3,) * rank, 2), SIGNED)
+    index = np.arange(source.size).reshape(source.shape)
+    for axis, count in enumerate(times):
+        index = index.repeat(count, axis=axis)
+    larger = Value("larger", index.shape, SIGNED)
+    weight = SparseTensor.from_dense(np.array([[1, -2], [3, 1]]).reshape(*(1,) * rank, 2, 2), FixedType(True, 3, 0))
+    once, none = (1,) * rank, ((0, 0),) * rank
+    output = Value("y", index.shape, FixedType(True, 8, 0))
+    layers = (
+        Rearrange("larger", "x", larger, index),
+        Conv("conv", "larger", output, weight, np.array([1, -1]), once, none, once, 1),
+    )
+    network = check_network(Network("repeated", (Input(source, None),), layers, ("y",)))
+    inputs = [np.random.default_rng(0).integers(-8, 8, (20, *source.shape))]
+    circuit = lower(network, TARGETS["amd"], ClockPlan(1), Interface.STREAM)
+    assert circuit.codes(inputs)[0].tolist() == reference.simulate(network, inputs)[0].tolist()

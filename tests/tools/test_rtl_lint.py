@@ -18,7 +18,7 @@ from hwgen.emit import Vectors, rtl_project
 from hwgen.fixed import FixedType
 from hwgen.ir import Dense, Input, Network, Relu, SparseTensor, Value, check_network
 
-SEEDS = [range(start, start + 14) for start in range(6, 90, 14)] + [range(90, 92)]
+SEEDS = [range(start, start + 14) for start in range(6, 90, 14)] + [range(90, 92), range(117, 121)]
 KINDS = {*get_args(Operation)} - {Tap, Gather, Queued}  # those are of streams
 
 

@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import support_page
 from keras_file import write_dense_model
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -121,6 +122,12 @@ def test_every_decision_is_listed() -> None:
     assert {target for target in targets(folder / "README.md") if "/" not in target} == {
         path.name for path in folder.glob("[0-9]*.md")
     }
+
+
+def test_the_page_of_what_is_supported_is_what_the_code_says() -> None:
+    """If this fails: ``python scripts/support_page.py``, and read the difference."""
+    assert support_page.PAGE.read_text(encoding="utf-8") == support_page.page()
+    assert sorted(support_page.TARGETS) == sorted(support_page.ir_layers())
 
 
 @pytest.mark.slow

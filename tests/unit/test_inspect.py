@@ -46,7 +46,7 @@ def test_inspection_collects_every_refusal(tmp_path: Path) -> None:
 
 
 def test_inspection_reports_masks_and_input_types_beside_layers(tmp_path: Path) -> None:
-    layers = changed("QDense", activation="swish")
+    layers = changed("QDense", activation="gelu")
     write_h5(tmp_path / "model.h5", sequential(layers), layers)
     found = hwgen.inspect(tmp_path / "model.h5", input_type="fixed<8>")
     assert found.network is None
@@ -93,11 +93,11 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_inspect_prints_every_refusal_and_returns_2(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
-    layers = changed("QDense", activation="swish")
+    layers = changed("QDense", activation="gelu")
     write_h5(tmp_path / "model.h5", sequential(layers), layers)
     code, out, _ = run("inspect", tmp_path / "model.h5")
     assert code == 2
-    assert "refused: layer 'it' (QDense): activation 'swish'" in out
+    assert "refused: layer 'it' (QDense): activation 'gelu'" in out
     assert "refused: input 'data': the model does not say what numbers it takes" in out
 
 

@@ -29,6 +29,6 @@ def test_mutated_files_are_refused_or_load() -> None:
 
 @pytest.mark.fuzz
 def test_many_mutated_files_are_refused_or_load() -> None:
-    """``HWGEN_MUTATED`` sets how many."""
-    count = int(os.environ.get("HWGEN_MUTATED", FILES))
+    """``HWGEN_MUTATED`` sets how many, and else their share of a fuzz run."""
+    count = int(os.environ.get("HWGEN_MUTATED", FILES * int(os.environ.get("HWGEN_FUZZ", "300")) // 300))
     _check(campaign(range(SLICE, SLICE + count), processes=2), count)

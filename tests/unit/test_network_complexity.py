@@ -65,7 +65,8 @@ def test_the_counts_of_a_layer_are_those_of_its_outputs_one_by_one() -> None:
             biased = [int(bias != 0) for bias in layer.bias.tolist()]
             digits = [sum(map(digits_by_recursion, column)) for column in columns]
             assert row.kind == type(layer).__name__
-            assert row.weights == len(weight_codes(layer.weight))
+            groups = layer.groups if isinstance(layer, Conv) else 1
+            assert row.weights == len(weight_codes(layer.weight)) // groups
             assert row.nonzeros == sum(map(len, columns))
             assert row.digits == sum(digits)
             assert row.sums == sum(max(len(c) + b - 1, 0) for c, b in zip(columns, biased, strict=True))

@@ -87,9 +87,9 @@ def test_text_that_is_no_json_is_refused() -> None:
         network_from_json("[" * 100_000)
 
 
-@pytest.mark.parametrize("document", [[], None, 1, {}, {"format": 2}, {"format": "1"}, {"format": None}])
+@pytest.mark.parametrize("document", [[], None, 1, {}, {"format": 1}, {"format": "2"}, {"format": None}])
 def test_another_format_is_refused(document: object) -> None:
-    sentence = "the JSON form of a network, format 1, was expected; build it again with this hwgen."
+    sentence = "the JSON form of a network, format 2, was expected; build it again with this hwgen."
     refused(json.dumps(document), sentence)
 
 
@@ -161,8 +161,8 @@ def test_the_sentence_says_which_field_and_what_it_holds() -> None:
         ),
         (
             lambda d: d["layers"][5].update(kind="Softmax"),
-            f"{where}: unknown kind 'Softmax'; this hwgen knows Dense, Conv, MaxPool, Reshape, Relu, Requantize, "
-            "StepFunction.",
+            f"{where}: unknown kind 'Softmax'; this hwgen knows Dense, Conv, MaxPool, Reshape, Rearrange, ArgMax, "
+            "Relu, Requantize, StepFunction, Merge, Concatenate.",
         ),
         (
             lambda d: d["layers"][1].update(rounding="UP"),

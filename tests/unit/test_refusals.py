@@ -1,5 +1,6 @@
 """Options that hwgen does not honour are refused by name: the layer or the quantizer, the option, and what to do."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,22 @@ from hwgen.errors import UnsupportedError
 from hwgen.frontend.graph import Node
 from hwgen.frontend.layer_config import parse_layer
 
+NO_FUNCTION = (
+    " has no exact fixed-point form in hwgen; use a quantizer such as quantized_relu(bits, integer), or linear, relu, "
+    "softmax at the end, or one of these before a quantizer: elu, exponential, hard_sigmoid, hard_silu, hard_swish, "
+    "hard_tanh, leaky_relu, relu6, selu, sigmoid, smooth_sigmoid, smooth_tanh, softplus, softsign, tanh."
+)
+NO_QUANTIZER = (
+    " has no fixed-point form in hwgen; supported: quantized_bits, quantized_linear, quantized_relu, quantized_tanh, "
+    "quantized_sigmoid, quantized_ulaw, quantized_hswish, ternary, stochastic_ternary, binary, stochastic_binary, "
+    "quantized_po2, quantized_relu_po2."
+)
+
+
+def assert_sentence(told: str, layer: str, says: str) -> None:
+    """Check the whole sentence; between the layer and what is wrong, it may name the option."""
+    assert re.fullmatch(rf"{re.escape(layer)}(, \w+)?: {re.escape(says)}", told), told
+
 
 @pytest.mark.parametrize("class_name", MODELS)
 def test_the_models_that_refusals_are_tested_on_load_unchanged(class_name: str, tmp_path: Path) -> None:
@@ -29,9 +46,10 @@ def test_the_models_that_refusals_are_tested_on_load_unchanged(class_name: str, 
 
 @pytest.mark.parametrize("class_name", MODELS)
 def test_an_option_that_hwgen_does_not_know_is_refused_in_every_layer(class_name: str, tmp_path: Path) -> None:
-    told = message(tmp_path, changed(class_name, rounding_of_tomorrow="sideways"))
-    assert told.startswith(f"layer 'it' ({class_name}): ")
-    assert "rounding_of_tomorrow='sideways'" in told
+    assert message(tmp_path, changed(class_name, rounding_of_tomorrow="sideways")) == (
+        f"layer 'it' ({class_name}): option rounding_of_tomorrow='sideways' is not known to hwgen, so it cannot be "
+        f"honoured."
+    )
 
 
 @pytest.mark.parametrize("class_name", MODELS)
@@ -40,84 +58,157 @@ def test_an_option_that_hwgen_does_not_know_is_refused_in_every_layer(class_name
     ["float16", "bfloat16", "float64", "uint8", {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}],
 )
 def test_another_precision_is_refused_in_every_layer(class_name: str, dtype: Any, tmp_path: Path) -> None:
-    told = message(tmp_path, changed(class_name, dtype=dtype))
-    assert told.startswith(f"layer 'it' ({class_name}): dtype ")
-    assert (dtype if isinstance(dtype, str) else "mixed_float16") in told
+    name = dtype if isinstance(dtype, str) else "mixed_float16"
+    assert message(tmp_path, changed(class_name, dtype=dtype)) == (
+        f"layer 'it' ({class_name}): dtype {name!r} is not supported: hwgen reproduces float32 models."
+    )
 
 
 @pytest.mark.parametrize(
     "class_name", ["QConv1D", "QConv2D", "QConv2DBatchnorm", "MaxPooling2D", "GlobalMaxPooling1D", "Flatten"]
 )
 def test_channels_first_is_refused(class_name: str, tmp_path: Path) -> None:
-    told = message(tmp_path, changed(class_name, data_format="channels_first"))
-    assert told.startswith(f"layer 'it' ({class_name}): data_format='channels_first'")
+    assert message(tmp_path, changed(class_name, data_format="channels_first")) == (
+        f"layer 'it' ({class_name}): data_format='channels_first' is not supported; use channels_last."
+    )
 
 
 LAYER_OPTIONS: list[tuple[str, str, Any, str]] = [
-    ("InputLayer", "sparse", True, ""),
-    ("InputLayer", "ragged", True, ""),
-    ("InputLayer", "batch_input_shape", [None, None], "every size but the batch's must be fixed"),
-    ("InputLayer", "batch_input_shape", [None, 0], "must be positive"),
-    ("InputLayer", "batch_input_shape", [None, 1 << 40], "at most"),
-    ("InputLayer", "batch_input_shape", [None, True], "must be fixed"),
-    ("InputLayer", "batch_input_shape", [None], "must be fixed"),
-    ("QDense", "units", 0, "outside the 1 to"),
-    ("QDense", "units", 2.5, "whole number"),
-    ("QDense", "units", True, "whole number"),
-    ("QDense", "use_bias", "yes", "true or false"),
-    ("QDense", "activation", "gelu", "quantized_relu"),
-    ("QDense", "kernel_quantizer", "linear", "no fixed-point form"),
-    ("QDense", "lora_rank", 4, "not known"),
-    ("QDense", "quantization_config", {"mode": "int8"}, "not known"),
-    ("QConv1D", "padding", "reflect", "supported: valid, same, causal"),
-    ("QConv2D", "padding", "causal", "supported: valid, same"),
-    ("QConv2D", "groups", 5, "outside the 1 to 4"),
-    ("QConv2D", "mask", [[1, 0, 1]] * 3, "not supported"),
-    ("QConv2D", "kernel_size", [3], "2 whole numbers"),
-    ("QConv2D", "strides", [0, 1], "positive"),
-    ("QConv2D", "strides", [True, 1], "whole numbers"),
-    ("QConv2D", "dilation_rate", [1.5, 1], "whole numbers"),
-    ("QConv2D", "kernel_size", [9, 9], "the layer needs shape"),
-    ("QConv2DBatchnorm", "folding_mode", "fold_by_magic", "ema_stats_folding"),
-    ("QConv2DBatchnorm", "axis", 1, "is not the last axis"),
-    ("QConv2DBatchnorm", "renorm", True, "not supported"),
-    ("BatchNormalization", "axis", [1, 2], "one axis, the last"),
-    ("BatchNormalization", "axis", 0, "is not the last axis"),
-    ("BatchNormalization", "epsilon", -1.0, "not negative"),
-    ("BatchNormalization", "epsilon", float("nan"), "within float32"),
-    ("BatchNormalization", "epsilon", None, "not negative"),
-    ("BatchNormalization", "renorm", True, "not supported"),
-    ("BatchNormalization", "virtual_batch_size", 8, "not supported"),
-    ("BatchNormalization", "center", 2, "true or false"),
-    ("QBatchNormalization", "variance_quantizer", "quantized_relu_po2(12)", "zero in float32"),
-    ("QBatchNormalization", "beta_quantizer", "linear", "no fixed-point form"),
-    ("QBatchNormalization", "inverse_quantizer", "quantized_bits(8)", "not known"),
-    ("QBatchNormalization", "activation", "relu", "activation inside"),
-    ("QActivation", "activation", "mish", "no exact fixed-point form"),
-    ("QActivation", "activation", 7, "name or configuration was expected"),
-    ("QActivation", "activation", {"class_name": "quantized_relu"}, "class and configuration were expected"),
-    ("Activation", "activation", "swish", "no exact fixed-point form"),
-    ("Activation", "activation", {"class_name": "LeakyReLU", "config": {}}, "LeakyReLU has no fixed-point form"),
-    ("ReLU", "max_value", -6.0, "must not be negative"),
-    ("ReLU", "negative_slope", "steep", "must be a number within float32"),
-    ("ReLU", "threshold", -1.0, "must not be negative"),
-    ("Softmax", "axis", 1, "only -1 is"),
-    ("MaxPooling1D", "padding", "causal", "supported: valid, same"),
-    ("MaxPooling2D", "pool_size", [2, 2, 2], "2 whole numbers"),
-    ("MaxPooling2D", "pool_size", [7, 7], "larger than its input"),
-    ("MaxPooling2D", "strides", [0, 0], "positive"),
-    ("GlobalMaxPooling1D", "keepdims", "no", "true or false"),
-    ("Reshape", "target_shape", [5, 2], "cannot reshape"),
-    ("Reshape", "target_shape", [-1, -1], "cannot reshape"),
-    ("Reshape", "target_shape", [0, 12], "cannot reshape"),
-    ("Reshape", "target_shape", [1 << 62, 1 << 62], "cannot reshape"),
-    ("Reshape", "target_shape", [], "cannot reshape"),
-    ("Reshape", "target_shape", 12, "whole numbers"),
+    ("InputLayer", "sparse", True, "option sparse=True is not supported; only False is."),
+    ("InputLayer", "ragged", True, "option ragged=True is not supported; only False is."),
+    (
+        "InputLayer",
+        "batch_input_shape",
+        [None, None],
+        "every size but the batch's must be fixed, got shape [None, None].",
+    ),
+    (
+        "InputLayer",
+        "batch_input_shape",
+        [None, 0],
+        "sizes must be positive, and at most 16777216 values in all, got shape (0,).",
+    ),
+    (
+        "InputLayer",
+        "batch_input_shape",
+        [None, 1 << 40],
+        "sizes must be positive, and at most 16777216 values in all, got shape (1099511627776,).",
+    ),
+    (
+        "InputLayer",
+        "batch_input_shape",
+        [None, True],
+        "every size but the batch's must be fixed, got shape [None, True].",
+    ),
+    ("InputLayer", "batch_input_shape", [None], "every size but the batch's must be fixed, got shape [None]."),
+    ("QDense", "units", 0, "units=0 is outside the 1 to 16777216 that hwgen computes exactly."),
+    ("QDense", "units", 2.5, "units must be one whole number, got 2.5."),
+    ("QDense", "units", True, "units must be one whole number, got True."),
+    ("QDense", "use_bias", "yes", "use_bias must be true or false, got 'yes'."),
+    (
+        "QDense",
+        "activation",
+        "gelu",
+        f"activation 'gelu'{NO_FUNCTION}",
+    ),
+    ("QDense", "kernel_quantizer", "linear", "kernel_quantizer='linear' has no fixed-point form in hwgen."),
+    ("QDense", "lora_rank", 4, "option lora_rank=4 is not known to hwgen, so it cannot be honoured."),
+    (
+        "QDense",
+        "quantization_config",
+        {"mode": "int8"},
+        "option quantization_config={'mode': 'int8'} is not known to hwgen, so it cannot be honoured.",
+    ),
+    ("QConv1D", "padding", "reflect", "padding='reflect' is not supported; supported: valid, same, causal."),
+    ("QConv2D", "padding", "causal", "padding='causal' is not supported; supported: valid, same."),
+    ("QConv2D", "groups", 5, "groups=5 is outside the 1 to 4 that hwgen computes exactly."),
+    (
+        "QConv2D",
+        "mask",
+        [[1, 0, 1]] * 3,
+        "option mask=[[1, 0, 1], [1, 0, 1], [1, 0, 1]] is not supported; only None is.",
+    ),
+    ("QConv2D", "kernel_size", [3], "kernel_size must be 2 whole numbers, got [3]."),
+    ("QConv2D", "strides", [0, 1], "strides must be positive and at most 16777216, got [0, 1]."),
+    ("QConv2D", "strides", [True, 1], "strides must be 2 whole numbers, got [True, 1]."),
+    ("QConv2D", "dilation_rate", [1.5, 1], "dilation_rate must be 2 whole numbers, got [1.5, 1]."),
+    ("QConv2D", "kernel_size", [9, 9], "the layer needs shape (9, 9, 2, 4), the file holds (3, 3, 2, 4)."),
+    (
+        "QConv2DBatchnorm",
+        "folding_mode",
+        "fold_by_magic",
+        "option folding_mode='fold_by_magic' is not supported; only 'ema_stats_folding' is.",
+    ),
+    ("QConv2DBatchnorm", "axis", 1, "axis=1 is not the last axis."),
+    ("QConv2DBatchnorm", "renorm", True, "option renorm=True is not supported; only False is."),
+    ("BatchNormalization", "axis", [1, 2], "axis=[1, 2]: one axis, the last, is supported."),
+    ("BatchNormalization", "axis", 0, "axis=0 is not the last axis."),
+    ("BatchNormalization", "epsilon", -1.0, "epsilon must be a number that is not negative, got -1.0."),
+    ("BatchNormalization", "epsilon", float("nan"), "epsilon must be a number within float32, got nan."),
+    ("BatchNormalization", "epsilon", None, "epsilon must be a number that is not negative, got None."),
+    ("BatchNormalization", "renorm", True, "option renorm=True is not supported; only False is."),
+    ("BatchNormalization", "virtual_batch_size", 8, "option virtual_batch_size=8 is not supported; only None is."),
+    ("BatchNormalization", "center", 2, "center must be true or false, got 2."),
+    (
+        "QBatchNormalization",
+        "variance_quantizer",
+        "quantized_relu_po2(12)",
+        "quantized_relu_po2: bits=12: its smallest power of two, 2**-2048, is zero in float32.",
+    ),
+    ("QBatchNormalization", "beta_quantizer", "linear", "beta_quantizer='linear' has no fixed-point form in hwgen."),
+    (
+        "QBatchNormalization",
+        "inverse_quantizer",
+        "quantized_bits(8)",
+        "option inverse_quantizer='quantized_bits(8)' is not known to hwgen, so it cannot be honoured.",
+    ),
+    ("QBatchNormalization", "activation", "relu", "an activation inside QBatchNormalization is not supported."),
+    (
+        "QActivation",
+        "activation",
+        "mish",
+        f"activation 'mish'{NO_FUNCTION}",
+    ),
+    ("QActivation", "activation", 7, "a quantizer's name or configuration was expected, got 7."),
+    (
+        "QActivation",
+        "activation",
+        {"class_name": "quantized_relu"},
+        "a quantizer's class and configuration were expected, got {'class_name': 'quantized_relu'}.",
+    ),
+    (
+        "Activation",
+        "activation",
+        "swish",
+        f"activation 'swish'{NO_FUNCTION}",
+    ),
+    (
+        "Activation",
+        "activation",
+        {"class_name": "LeakyReLU", "config": {}},
+        f"LeakyReLU{NO_QUANTIZER}",
+    ),
+    ("ReLU", "max_value", -6.0, "max_value=-6.0, negative_slope=0 and threshold=0 must not be negative."),
+    ("ReLU", "negative_slope", "steep", "negative_slope must be a number within float32, got 'steep'."),
+    ("ReLU", "threshold", -1.0, "max_value=None, negative_slope=0 and threshold=-1 must not be negative."),
+    ("Softmax", "axis", 1, "option axis=1 is not supported; only -1 is."),
+    ("MaxPooling1D", "padding", "causal", "padding='causal' is not supported; supported: valid, same."),
+    ("MaxPooling2D", "pool_size", [2, 2, 2], "pool_size must be 2 whole numbers, got [2, 2, 2]."),
+    ("MaxPooling2D", "pool_size", [7, 7], "its window is larger than its input of shape (6, 6, 2)."),
+    ("MaxPooling2D", "strides", [0, 0], "strides must be positive and at most 16777216, got [0, 0]."),
+    ("GlobalMaxPooling1D", "keepdims", "no", "keepdims must be true or false, got 'no'."),
+    ("Reshape", "target_shape", [5, 2], "cannot reshape (6, 2) to (5, 2)."),
+    ("Reshape", "target_shape", [-1, -1], "cannot reshape (6, 2) to (-1, -1)."),
+    ("Reshape", "target_shape", [0, 12], "cannot reshape (6, 2) to (0, 12)."),
+    (
+        "Reshape",
+        "target_shape",
+        [1 << 62, 1 << 62],
+        "cannot reshape (6, 2) to (4611686018427387904, 4611686018427387904).",
+    ),
+    ("Reshape", "target_shape", [], "cannot reshape (6, 2) to ()."),
+    ("Reshape", "target_shape", 12, "target_shape must be whole numbers, got 12."),
 ]
-
-
-# Options whose values are fine, but not for this input; the message shows what does not fit.
-TOLD_BY_CONSEQUENCE = ("batch_input_shape", "target_shape", "pool_size", "kernel_size")
 
 
 @pytest.mark.parametrize(
@@ -129,9 +220,7 @@ def test_a_layers_option_that_is_not_honoured_is_named(
     class_name: str, option: str, value: Any, says: str, tmp_path: Path
 ) -> None:
     told = message(tmp_path, changed(class_name, **{option: value}))
-    assert told.startswith(f"layer 'it' ({class_name})")
-    assert option.removesuffix("_quantizer") in told or option in TOLD_BY_CONSEQUENCE
-    assert says in told
+    assert_sentence(told, f"layer 'it' ({class_name})", says)
 
 
 @pytest.mark.parametrize("option", ["gamma_quantizer", "beta_quantizer", "mean_quantizer", "variance_quantizer"])
@@ -141,82 +230,322 @@ def test_a_batch_norm_that_does_not_state_its_quantizers_is_refused_not_given_de
     layers = MODELS["QBatchNormalization"]
     config = {key: value for key, value in layers[1].config.items() if key != option}
     silent = [layers[0], KerasLayer("QBatchNormalization", config, layers[1].weights), layers[2]]
-    assert f"layer 'it' (QBatchNormalization): the file does not state {option}" in message(tmp_path, silent)
+    assert message(tmp_path, silent) == f"layer 'it' (QBatchNormalization): the file does not state {option}."
 
 
 # ---- quantizers: what a kernel's quantizer may not say, and what an activation's may not
 
 KERNEL_QUANTIZERS: list[tuple[str, dict[str, Any], str]] = [
-    ("quantized_bits", {"bits": 0}, "bits=0 is outside the 1 to 32"),
-    ("quantized_bits", {"bits": 33}, "bits=33 is outside the 1 to 32"),
-    ("quantized_bits", {"bits": "8"}, "bits must be one whole number"),
-    ("quantized_bits", {"bits": [8]}, "bits must be one whole number"),
-    ("quantized_bits", {"integer": 31}, "integer=31 is outside"),  # QKeras's int32 wraps
-    ("quantized_bits", {"integer": -33}, "integer=-33 is outside"),
-    ("quantized_bits", {"integer": 1.5}, "integer must be one whole number"),
-    ("quantized_bits", {"symmetric": 2}, "symmetric must be true or false"),
-    ("quantized_bits", {"keep_negative": "no"}, "keep_negative must be true or false"),
-    ("quantized_bits", {"qnoise_factor": 0.5}, "qnoise_factor=0.5"),
-    ("quantized_bits", {"qnoise_factor": None}, "qnoise_factor=None"),
-    ("quantized_bits", {"scale_axis": 0}, "scale_axis=0"),
-    ("quantized_bits", {"alpha": "auto_magic"}, "alpha must be a number"),
-    ("quantized_bits", {"alpha": float("nan")}, "alpha must be a number within float32"),
-    ("quantized_bits", {"alpha": 1e39}, "alpha must be a number within float32"),
-    ("quantized_bits", {"alpha": [[1.0], [2.0], [1.0], [2.0]]}, "alpha must be a number"),  # along the inputs
-    ("quantized_bits", {"alpha": [1.0, 2.0]}, "alpha must be one number, or one for each of the 3"),
-    ("quantized_bits", {"alpha": []}, "alpha must be a number"),
-    ("quantized_bits", {"alpha": "auto", "bits": 1}, "divides by zero"),
-    ("quantized_bits", {"alpha": None, "bits": 1}, "divides by zero"),
-    ("quantized_bits", {"elements_per_scale": 4}, "elements_per_scale=4"),
-    ("quantized_bits", {"min_po2_exponent": -3}, "min_po2_exponent=-3"),
-    ("quantized_bits", {"post_training_scale": [1.0]}, "post_training_scale"),
-    ("ternary", {"alpha": "auto", "threshold": 0.5}, "threshold=0.5 contradicts"),
-    ("ternary", {"threshold": 0.5}, "finds its own threshold"),  # a kernel's alpha=None is auto_po2
-    ("ternary", {"alpha": 1.0, "threshold": "half"}, "threshold must be a number"),
-    ("ternary", {"alpha": 1.0, "threshold": -0.5}, "threshold=-0.5 must not be negative"),
-    ("ternary", {"alpha": -1.0}, "alpha=-1 must not be negative"),
-    ("ternary", {"alpha": 1.0, "use_stochastic_rounding": True}, "use_stochastic_rounding needs alpha='auto'"),
-    ("ternary", {"number_of_unrolls": 0}, "number_of_unrolls=0"),
-    ("binary", {"use_01": 3}, "use_01 must be true or false"),
-    ("binary", {"alpha": [1.0, 2.0]}, "alpha must be one number"),
-    ("stochastic_ternary", {"threshold": 0.5}, "finds its own threshold"),
-    ("bernoulli", {}, "random at inference"),
-    ("quantized_linear", {"bits": 4, "alpha": 0.0}, "alpha must be positive"),
-    ("quantized_hswish", {"relu_shift": 0}, "must be positive"),
-    ("quantized_tanh", {"bits": 1}, "bits=1 is outside the 2 to 16"),
-    ("quantized_ulaw", {"u": 0.0}, "u=0.0 must be positive"),
-    ("quantized_relu_po2", {"negative_slope": 0.3}, "negative_slope=0.3 must be a power of two"),
+    ("quantized_bits", {"bits": 0}, "quantized_bits: bits=0 is outside the 1 to 32 that hwgen computes exactly."),
+    ("quantized_bits", {"bits": 33}, "quantized_bits: bits=33 is outside the 1 to 32 that hwgen computes exactly."),
+    ("quantized_bits", {"bits": "8"}, "quantized_bits: bits must be one whole number, got '8'."),
+    ("quantized_bits", {"bits": [8]}, "quantized_bits: bits must be one whole number, got [8]."),
+    (
+        "quantized_bits",
+        {"integer": 31},
+        "quantized_bits: integer=31 is outside the -32 to 30 that hwgen computes exactly.",
+    ),  # QKeras's int32 wraps
+    (
+        "quantized_bits",
+        {"integer": -33},
+        "quantized_bits: integer=-33 is outside the -32 to 30 that hwgen computes exactly.",
+    ),
+    ("quantized_bits", {"integer": 1.5}, "quantized_bits: integer must be one whole number, got 1.5."),
+    ("quantized_bits", {"symmetric": 2}, "quantized_bits: symmetric must be true or false, got 2."),
+    ("quantized_bits", {"keep_negative": "no"}, "quantized_bits: keep_negative must be true or false, got 'no'."),
+    (
+        "quantized_bits",
+        {"qnoise_factor": 0.5},
+        (
+            "quantized_bits: qnoise_factor=0.5: the model was saved while quantization was only partly on; set it "
+            "to 1 (update_qnoise_factor) and save again."
+        ),
+    ),
+    (
+        "quantized_bits",
+        {"qnoise_factor": None},
+        (
+            "quantized_bits: qnoise_factor=None: the model was saved while quantization was only partly on; set it "
+            "to 1 (update_qnoise_factor) and save again."
+        ),
+    ),
+    (
+        "quantized_bits",
+        {"scale_axis": 0},
+        "quantized_bits: scale_axis=0: only scales for each output channel (scale_axis=None) are supported.",
+    ),
+    (
+        "quantized_bits",
+        {"alpha": "auto_magic"},
+        (
+            "quantized_bits: alpha must be a number within float32, one number for each output channel, 'auto' or "
+            "'auto_po2', got auto_magic."
+        ),
+    ),
+    (
+        "quantized_bits",
+        {"alpha": float("nan")},
+        (
+            "quantized_bits: alpha must be a number within float32, one number for each output channel, 'auto' or "
+            "'auto_po2', got nan."
+        ),
+    ),
+    (
+        "quantized_bits",
+        {"alpha": 1e39},
+        (
+            "quantized_bits: alpha must be a number within float32, one number for each output channel, 'auto' or "
+            "'auto_po2', got 1e+39."
+        ),
+    ),
+    (
+        "quantized_bits",
+        {"alpha": [[1.0], [2.0], [1.0], [2.0]]},
+        (
+            "quantized_bits: alpha must be a number within float32, one number for each output channel, 'auto' or "
+            "'auto_po2', got [[1.0], [2.0], [1.0], [2.0]]."
+        ),
+    ),  # along the inputs
+    (
+        "quantized_bits",
+        {"alpha": [1.0, 2.0]},
+        (
+            "quantized_bits(8,0,alpha=[2 numbers]): alpha must be one number, or one for each of the 3 output "
+            "channels; got 2 numbers."
+        ),
+    ),
+    (
+        "quantized_bits",
+        {"alpha": []},
+        (
+            "quantized_bits: alpha must be a number within float32, one number for each output channel, 'auto' or "
+            "'auto_po2', got []."
+        ),
+    ),
+    (
+        "quantized_bits",
+        {"alpha": "auto", "bits": 1},
+        "quantized_bits: alpha='auto' with 1 bit divides by zero in QKeras; use binary.",
+    ),
+    (
+        "quantized_bits",
+        {"alpha": None, "bits": 1},
+        "quantized_bits(1,0,1,alpha=auto_po2): alpha='auto_po2' with 1 bit divides by zero in QKeras; use binary.",
+    ),
+    (
+        "quantized_bits",
+        {"elements_per_scale": 4},
+        "quantized_bits: option elements_per_scale=4 is not known to hwgen, so it cannot be honoured.",
+    ),
+    (
+        "quantized_bits",
+        {"min_po2_exponent": -3},
+        "quantized_bits: option min_po2_exponent=-3 is not known to hwgen, so it cannot be honoured.",
+    ),
+    ("quantized_bits", {"post_training_scale": [1.0]}, "quantized_bits: post_training_scale is not supported."),
+    (
+        "ternary",
+        {"alpha": "auto", "threshold": 0.5},
+        "ternary: alpha='auto' finds its own threshold; threshold=0.5 contradicts it.",
+    ),
+    (
+        "ternary",
+        {"threshold": 0.5},
+        (
+            "ternary(alpha=auto_po2,threshold=0.5): a kernel's ternary without alpha takes it as 'auto_po2', which "
+            "finds its own threshold; give alpha=1 or leave threshold out."
+        ),
+    ),  # a kernel's alpha=None is auto_po2
+    (
+        "ternary",
+        {"alpha": 1.0, "threshold": "half"},
+        "ternary: threshold must be a number within float32, got 'half'.",
+    ),
+    ("ternary", {"alpha": 1.0, "threshold": -0.5}, "ternary: threshold=-0.5 must not be negative."),
+    ("ternary", {"alpha": -1.0}, "ternary: alpha=-1 must not be negative."),
+    (
+        "ternary",
+        {"alpha": 1.0, "use_stochastic_rounding": True},
+        "ternary: use_stochastic_rounding needs alpha='auto' or 'auto_po2'.",
+    ),
+    (
+        "ternary",
+        {"number_of_unrolls": 0},
+        "ternary: number_of_unrolls=0 is outside the 1 to 100 that hwgen computes exactly.",
+    ),
+    ("binary", {"use_01": 3}, "binary: use_01 must be true or false, got 3."),
+    (
+        "binary",
+        {"alpha": [1.0, 2.0]},
+        (
+            "binary(alpha=[2 numbers]): alpha must be one number, or one for each of the 3 output channels; got 2 "
+            "numbers."
+        ),
+    ),
+    (
+        "stochastic_ternary",
+        {"threshold": 0.5},
+        (
+            "stochastic_ternary(alpha=auto_po2,threshold=0.5): a kernel's ternary without alpha takes it as "
+            "'auto_po2', which finds its own threshold; give alpha=1 or leave threshold out."
+        ),
+    ),
+    ("bernoulli", {}, "bernoulli is not supported; its output is random at inference, so no hardware can equal it."),
+    (
+        "quantized_linear",
+        {"bits": 4, "alpha": 0.0},
+        "quantized_linear: alpha must be positive: the input is divided by it.",
+    ),
+    (
+        "quantized_hswish",
+        {"relu_shift": 0},
+        "quantized_hswish: relu_shift=0.0 and relu_upper_bound=6.0 must be positive.",
+    ),
+    ("quantized_tanh", {"bits": 1}, "quantized_tanh: bits=1 is outside the 2 to 16 that hwgen computes exactly."),
+    ("quantized_ulaw", {"u": 0.0}, "quantized_ulaw: u=0.0 must be positive."),
+    ("quantized_relu_po2", {"negative_slope": 0.3}, "quantized_relu_po2: negative_slope=0.3 must be a power of two."),
 ]
 ACTIVATION_QUANTIZERS: list[tuple[str, dict[str, Any], str]] = [
-    ("quantized_bits", {"bits": 6, "alpha": "auto"}, "takes its scale from the batch"),
-    ("quantized_bits", {"bits": 6, "alpha": "auto_po2"}, "takes its scale from the batch"),
-    ("quantized_bits", {"bits": 6, "alpha": [1.0, 2.0]}, "one alpha for all channels"),
-    ("quantized_bits", {"bits": 6, "alpha": 0.0}, "alpha must be positive"),
-    ("quantized_bits", {"bits": 6, "alpha": -0.5}, "alpha must be positive"),
-    ("quantized_relu", {"bits": 31}, "bits=31 is outside the 1 to 30"),  # QKeras's int32 wraps
-    ("quantized_relu", {"integer": 31}, "integer=31 is outside"),
-    ("quantized_relu", {"bits": 17, "use_sigmoid": 1}, "bits=17 with use_sigmoid=1 is outside"),
-    ("quantized_relu", {"is_quantized_clip": 2}, "is_quantized_clip must be true or false"),
-    ("quantized_relu", {"negative_slope": 0.3}, "negative_slope=0.3 must be a power of two"),
-    ("quantized_relu", {"negative_slope": 2.0}, "negative_slope=2 must be a power of two of at most 1"),
-    ("quantized_relu", {"negative_slope": -0.5}, "negative_slope=-0.5 must be a power of two"),
-    ("quantized_relu", {"bits": 4, "negative_slope": 2.0**-4}, "smaller than one step of 4 bits"),
-    ("quantized_relu", {"negative_slope": float("inf")}, "negative_slope must be a number within float32"),
+    (
+        "quantized_bits",
+        {"bits": 6, "alpha": "auto"},
+        (
+            "quantized_bits(6,0,1,alpha=auto) takes its scale from the batch that it sees, so it is no fixed "
+            "function of its input; use alpha=1 or a number for activations."
+        ),
+    ),
+    (
+        "quantized_bits",
+        {"bits": 6, "alpha": "auto_po2"},
+        (
+            "quantized_bits(6,0,1,alpha=auto_po2) takes its scale from the batch that it sees, so it is no fixed "
+            "function of its input; use alpha=1 or a number for activations."
+        ),
+    ),
+    (
+        "quantized_bits",
+        {"bits": 6, "alpha": [1.0, 2.0]},
+        "quantized_bits(6,0,alpha=[2 numbers]): one alpha for all channels is needed on activations.",
+    ),
+    (
+        "quantized_bits",
+        {"bits": 6, "alpha": 0.0},
+        "quantized_bits(6,0,alpha=0): alpha must be positive on activations.",
+    ),
+    (
+        "quantized_bits",
+        {"bits": 6, "alpha": -0.5},
+        "quantized_bits(6,0,alpha=-0.5): alpha must be positive on activations.",
+    ),
+    (
+        "quantized_relu",
+        {"bits": 31},
+        "quantized_relu: bits=31 is outside the 1 to 30 that hwgen computes exactly.",
+    ),  # QKeras's int32 wraps
+    (
+        "quantized_relu",
+        {"integer": 31},
+        "quantized_relu: integer=31 is outside the -32 to 30 that hwgen computes exactly.",
+    ),
+    (
+        "quantized_relu",
+        {"bits": 17, "use_sigmoid": 1},
+        "quantized_relu: bits=17 with use_sigmoid=1 is outside the 1 to 16.",
+    ),
+    ("quantized_relu", {"is_quantized_clip": 2}, "quantized_relu: is_quantized_clip must be true or false, got 2."),
+    (
+        "quantized_relu",
+        {"negative_slope": 0.3},
+        "quantized_relu: negative_slope=0.3 must be a power of two of at most 1.",
+    ),
+    (
+        "quantized_relu",
+        {"negative_slope": 2.0},
+        "quantized_relu: negative_slope=2 must be a power of two of at most 1.",
+    ),
+    (
+        "quantized_relu",
+        {"negative_slope": -0.5},
+        "quantized_relu: negative_slope=-0.5 must be a power of two of at most 1.",
+    ),
+    (
+        "quantized_relu",
+        {"bits": 4, "negative_slope": 2.0**-4},
+        "quantized_relu: negative_slope=0.0625 is smaller than one step of 4 bits.",
+    ),
+    (
+        "quantized_relu",
+        {"negative_slope": float("inf")},
+        "quantized_relu: negative_slope must be a number within float32, got inf.",
+    ),
     (
         "quantized_relu",
         {"bits": 6, "integer": 3, "relu_upper_bound": float("nan")},
-        "relu_upper_bound must be a number",
+        "quantized_relu: relu_upper_bound must be a number within float32, got nan.",
     ),
-    ("quantized_relu", {"qnoise_factor": 0.0}, "qnoise_factor=0"),
-    ("ternary", {"alpha": "auto"}, "takes its scale from the batch"),
-    ("binary", {"alpha": "auto_po2"}, "takes its scale from the batch"),
-    ("binary", {"alpha": 0}, "alpha must be positive"),
-    ("bernoulli", {}, "random at inference"),
-    ("stochastic_binary", {"alpha": "auto"}, "takes its scale from the batch"),
-    ("quantized_hswish", {"bits": 4, "alpha": "auto"}, "takes its scale from the batch"),
-    ("quantized_linear", {"bits": 4, "alpha": "auto_po2"}, "takes its scale from the batch"),
-    ("quantized_relu_po2", {"bits": 8}, "take codes of"),
-    ("quantized_of_tomorrow", {}, "quantized_of_tomorrow has no fixed-point form"),
+    (
+        "quantized_relu",
+        {"qnoise_factor": 0.0},
+        (
+            "quantized_relu: qnoise_factor=0.0: the model was saved while quantization was only partly on; set it "
+            "to 1 (update_qnoise_factor) and save again."
+        ),
+    ),
+    (
+        "ternary",
+        {"alpha": "auto"},
+        (
+            "ternary(alpha=auto) takes its scale from the batch that it sees, so it is no fixed function of its "
+            "input; use alpha=1 or a number for activations."
+        ),
+    ),
+    (
+        "binary",
+        {"alpha": "auto_po2"},
+        (
+            "binary(alpha=auto_po2) takes its scale from the batch that it sees, so it is no fixed function of its "
+            "input; use alpha=1 or a number for activations."
+        ),
+    ),
+    ("binary", {"alpha": 0}, "binary(alpha=0): alpha must be positive on activations."),
+    ("bernoulli", {}, "bernoulli is not supported; its output is random at inference, so no hardware can equal it."),
+    (
+        "stochastic_binary",
+        {"alpha": "auto"},
+        (
+            "stochastic_binary(alpha=auto) takes its scale from the batch that it sees, so it is no fixed function "
+            "of its input; use alpha=1 or a number for activations."
+        ),
+    ),
+    (
+        "quantized_hswish",
+        {"bits": 4, "alpha": "auto"},
+        (
+            "quantized_hswish(4,0,1,alpha=auto) takes its scale from the batch that it sees, so it is no fixed "
+            "function of its input; use alpha=1 or a number for activations."
+        ),
+    ),
+    (
+        "quantized_linear",
+        {"bits": 4, "alpha": "auto_po2"},
+        (
+            "quantized_linear(4,0,alpha=auto_po2) takes its scale from the batch that it sees, so it is no fixed "
+            "function of its input; use alpha=1 or a number for activations."
+        ),
+    ),
+    (
+        "quantized_relu_po2",
+        {"bits": 8},
+        (
+            "quantized_relu_po2(8) has levels from 2.93874e-39 to 1.70141e+38 in steps of 2**-128, which take "
+            "codes of 256 bits, and hwgen computes with at most 60; use fewer bits."
+        ),
+    ),
+    (
+        "quantized_of_tomorrow",
+        {},
+        f"quantized_of_tomorrow{NO_QUANTIZER}",
+    ),
 ]
 
 
@@ -237,9 +566,7 @@ def test_a_kernel_quantizers_option_that_is_not_honoured_is_named(
     name: str, options: dict[str, Any], says: str, tmp_path: Path
 ) -> None:
     told = message(tmp_path, changed("QDense", kernel_quantizer=quantizer(name, **options)))
-    assert told.startswith("layer 'it' (QDense), kernel")
-    assert name in told
-    assert says in told
+    assert_sentence(told, "layer 'it' (QDense)", says)
 
 
 @pytest.mark.parametrize(("name", "options", "says"), _cases(ACTIVATION_QUANTIZERS))
@@ -248,9 +575,7 @@ def test_an_activation_quantizers_option_that_is_not_honoured_is_named(
     class_name: str, name: str, options: dict[str, Any], says: str, tmp_path: Path
 ) -> None:
     told = message(tmp_path, changed(class_name, activation=quantizer(name, **options)))
-    assert told.startswith(f"layer 'it' ({class_name})")
-    assert name in told
-    assert says in told
+    assert_sentence(told, f"layer 'it' ({class_name})", says)
 
 
 PLAIN_TEXT = [
@@ -267,9 +592,9 @@ def test_quantizers_are_refused_the_same_from_text(
     name: str, options: dict[str, Any], says: str, tmp_path: Path
 ) -> None:
     told = message(tmp_path, changed("QActivation", activation=as_text(name, options)))
-    assert told.startswith("layer 'it' (QActivation)")
-    assert name in told
-    assert options == {} or says in told
+    if name == "quantized_of_tomorrow":  # without options, text may as well name a function
+        says = f"activation {name!r}{NO_FUNCTION}"
+    assert_sentence(told, "layer 'it' (QActivation)", says)
 
 
 @pytest.mark.parametrize(

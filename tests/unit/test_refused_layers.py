@@ -132,7 +132,11 @@ _OPTIONS: list[tuple[str, dict[str, Any], str]] = [
         {"cropping": [3, 3]},
         "cuts ((3, 3),) off an input of shape (6, 2), so nothing is left.",
     ),
-    ("UpSampling2D", {"interpolation": "bilinear"}, "interpolation='bilinear' is not supported; only 'nearest' is."),
+    (
+        "UpSampling2D",
+        {"interpolation": "bilinear"},
+        "option interpolation='bilinear' is not supported; only 'nearest' is.",
+    ),
     ("Permute", {"dims": [1, 1]}, "dims=(1, 1) do not permute an input of shape (6, 2)."),
     ("Permute", {"dims": 2}, "dims must be whole numbers, got 2."),
     ("RepeatVector", {"n": 0}, "n=0 is outside the 1 to 16777216 that hwgen computes exactly."),
