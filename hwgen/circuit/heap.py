@@ -8,16 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-import numpy as np
-
-from hwgen.circuit.compiled import kernels_for
-from hwgen.circuit.kernels import MOST_ROWS
+from hwgen.circuit.row_plan import plan_cost, plan_rows, spread_constant
 from hwgen.circuit.rows import ONE, ZERO, Parity, Piece, Row, joined
-from hwgen.fixed import IntArray
 from hwgen.fixed.digits import minimal_forms
 
 CARRY, SAVED = -1, -2  # bits of an open row, until its width is known
-PAIRS = 240  # up to so many bits of a heap, ones of its constant are moved in pairs too
 
 Digits = tuple[tuple[int, int], ...]  # (sign, exponent)
 
@@ -105,37 +100,33 @@ def chosen_forms(
     loose = [t for t, forms in enumerate(options) if len(forms) > 1]
     if not loose or not tries:
         return [forms[0] for forms in options]
-    tables: dict[tuple[int, int], tuple[IntArray, int]] = {}
+    tables: dict[tuple[int, int], tuple[list[int], int]] = {}
 
-    def table(term: int, form: int) -> tuple[IntArray, int]:
+    def table(term: int, form: int) -> tuple[list[int], int]:
         if (term, form) not in tables:
             bits, extra = digit_bits(terms[term][0], options[term][form], width)
-            height = np.zeros(width, dtype=np.int64)
+            height = [0] * width
             for position, _ in bits:
                 height[position] += 1
             tables[term, form] = height, extra
         return tables[term, form]
 
-    height = np.sum([table(t, 0)[0] for t in range(len(terms))], axis=0)
+    height = [sum(heights) for heights in zip(*(table(t, 0)[0] for t in range(len(terms))), strict=True)]
     extra = sum(table(t, 0)[1] for t in range(len(terms)))
-    cost = plan_cost(height, 0 if constant is None else constant - extra)
+    mask = (1 << width) - 1
+    cost = plan_cost(height, 0 if constant is None else constant - extra & mask)
     for _ in range(tries):
         term = random.choice(loose)
         form = random.randrange(len(options[term]) - 1)
         form += form >= chosen[term]
         old, new = table(term, chosen[term]), table(term, form)
-        changed, moved = height - old[0] + new[0], extra - old[1] + new[1]
-        found = plan_cost(changed, 0 if constant is None else constant - moved)
+        changed = [h - a + b for h, a, b in zip(height, old[0], new[0], strict=True)]
+        moved = extra - old[1] + new[1]
+        found = plan_cost(changed, 0 if constant is None else constant - moved & mask)
         if found <= cost:
             height, extra, cost = changed, moved, found
             chosen[term] = form
     return [forms[form] for forms, form in zip(options, chosen, strict=True)]
-
-
-def plan_cost(height: IntArray, constant: int) -> float:
-    """What the rows of a heap and a constant cost, in LUTs."""
-    kernels = kernels_for(int(height.sum()) // 4)
-    return float(kernels.planned_cost(height, constant & ((1 << len(height)) - 1)))
 
 
 class Heap:
@@ -162,19 +153,12 @@ class Heap:
                 self.add(position, ONE, 0)
 
     def spread(self, constant: int) -> None:
-        """Add a constant, some of its ones as second bits of words where that lets rows fill their LUTs.
-
-        A bit ``x`` and a one of the same weight are ``~x`` and, one position up, ``x``. A position of even height
-        wastes half a LUT, so a one that makes two neighbours odd is worth more there.
-        """
-        width = len(self.columns)
-        height = np.array([len(column) for column in self.columns], dtype=np.int64)
-        kernels = kernels_for(int(height.sum()) // 4)
-        left, chosen = kernels.spread_constant(height, constant & ((1 << width) - 1), int(height.sum()) <= PAIRS)
-        for at in range(width - 2, -1, -1):
-            if chosen[at]:
-                self._twice(at)
-        self.add_constant(int(left))
+        """Add a constant, some of its ones as second bits of words where that lets rows fill their LUTs."""
+        mask = (1 << len(self.columns)) - 1
+        left, doubled = spread_constant([len(column) for column in self.columns], constant & mask)
+        for position in doubled:  # from the top down: a bit that is added twice is not inverted for that again
+            self._twice(position)
+        self.add_constant(left)
 
     def _twice(self, position: int) -> None:
         """Invert one of the bits of a position, and add it to the position above as it was."""
@@ -187,14 +171,10 @@ class Heap:
 
     def compress(self, first: int) -> tuple[list[Row | Parity], list[int], list[Piece]]:
         """The rows, numbered from ``first`` on, the depth of each, and the bits that are left, the lowest first."""
-        width = len(self.columns)
-        height = np.array([len(column) for column in self.columns], dtype=np.int64)
-        if not height.any():
-            return [], [], [ZERO] * width
-        _, ends, starts = kernels_for(int(height.sum()) // 4).plan_rows(
-            height, min(MOST_ROWS, int(height.max()) // 2 + 3)
-        )
-        return _Replay(self.columns, first).run(ends.tolist(), starts.tolist())
+        height = [len(column) for column in self.columns]
+        if not any(height):
+            return [], [], [ZERO] * len(height)
+        return _Replay(self.columns, first).run(*plan_rows(height))
 
 
 class _Replay:

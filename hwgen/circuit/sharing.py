@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwgen.circuit.compiled import kernels_for
+from hwgen.circuit.shared_search import SharedSearch
 from hwgen.circuit.target import Target
 from hwgen.fixed import IntArray
 
@@ -56,10 +56,7 @@ class Sharing:
         return level
 
 
-CONSTANT = 2.0  # what an output's constant takes, about
-SLOPE = 0.5
 TRIES = 16
-MOST_BITS = 52  # of a coefficient times a multiplier, far from where int64 ends
 
 
 def shared_sums(weight: IntArray, spans: IntArray, target: Target, tries: int = TRIES) -> Sharing:
@@ -72,26 +69,9 @@ def shared_sums(weight: IntArray, spans: IntArray, target: Target, tries: int = 
     inputs, outputs = weight.shape
     if not tries:
         return Sharing(np.zeros((0, inputs), dtype=np.int64), np.ascontiguousarray(weight.T))
-    digits = int(np.count_nonzero(weight))
-    kernels = kernels_for(digits)
-    room = 4 * outputs + 16
-    matrix = np.zeros((outputs + room, inputs + room), dtype=np.int64)
-    matrix[:outputs, :inputs] = weight.T
-    forms = np.zeros((inputs + room, inputs), dtype=np.int64)
-    forms[:inputs] = np.eye(inputs, dtype=np.int64)
-    bits = np.zeros(inputs + room, dtype=np.int64)
-    bits[:inputs] = [int(span).bit_length() for span in spans]
-    widths = np.zeros(outputs + room, dtype=np.int64)
-    widths[:outputs] = [int(reach).bit_length() for reach in np.abs(weight.T) @ spans]
-    depends = np.zeros((room, room), dtype=np.bool_)
-    size = int(np.abs(weight).max(initial=0)).bit_length()
-    shifts = max(2, min(size + 1, MOST_BITS - size))
-    slope = SLOPE if target.operands >= 3 else 1.0
-    sums = kernels.share(
-        matrix, outputs, inputs, outputs, bits, widths, depends, forms, spans, slope, CONSTANT, shifts, tries
-    )
-    kernels.inline_nodes(matrix, outputs, inputs, sums, bits, widths, slope, CONSTANT)
-    return _ordered(matrix, inputs, outputs, sums)
+    search = SharedSearch(np.ascontiguousarray(weight.T), spans, 0.5 if target.operands >= 3 else 1.0)
+    search.run(tries)
+    return _ordered(search.matrix, inputs, outputs, search.sums)
 
 
 def _ordered(matrix: IntArray, inputs: int, outputs: int, sums: int) -> Sharing:
