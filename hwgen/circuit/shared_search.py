@@ -119,7 +119,9 @@ class SharedSearch:
 
     def _make_room(self, more: int) -> None:
         def padded(array: Numbers, *axes: int) -> Numbers:
-            return np.pad(array, [(0, more if axis in axes else 0) for axis in range(array.ndim)])
+            room = np.zeros([n + more * (axis in axes) for axis, n in enumerate(array.shape)], array.dtype)
+            room[tuple(map(slice, array.shape))] = array
+            return room  # type: ignore[return-value]
 
         self.matrix = padded(self.matrix, 0, 1)
         self.forms = padded(self.forms, 0)
@@ -273,7 +275,7 @@ class SharedSearch:
     def _below(self, support: IntArray) -> Flags:
         """The nodes that a candidate reads, and those that they depend on."""
         read = support[support >= self.inputs] - self.inputs
-        below: Flags = self.depends[read][:, : self.nodes].any(axis=0)
+        below: Flags = np.logical_or.reduce(self.depends[read][:, : self.nodes], axis=0)
         below[read] = True
         return below
 
