@@ -7,23 +7,19 @@ inverted bit costs a LUT of its own where the carry chain needs it and the posit
 
 from collections.abc import Sequence
 
-from hwgen.circuit.rows import Parity, Row, Total, lane_bits, saves
+from hwgen.circuit.rows import Parity, Row, Total, negated, presence, saves
 
 LUT_INPUTS = 6
 
 
 def row_luts(row: Row) -> int:
     """LUTs of a row."""
-    saving = saves(row)
+    entering = presence(row.lanes[0]) | presence(row.lanes[1]) | presence(row.lanes[2])
+    inverted = negated(row.lanes[3])
+    # The last position has no carry to make where the row is closed.
+    needed = (1 << (row.width if row.open else row.width - 1)) - 1
     luts = int(row.carry.inverted and row.carry.node is not None)
-    for position, (a, b, c, fourth) in enumerate(zip(*map(lane_bits, row.lanes), strict=True)):
-        entering = sum(not bit.absent for bit in (a, b, c))
-        inverted = fourth.inverted and fourth.node is not None
-        luts += bool(entering or inverted)
-        # The last position has no carry to make where the row is closed.
-        needed = row.open or position < row.width - 1
-        luts += int(inverted and saving[position] and needed)
-    return luts
+    return luts + (entering | inverted).bit_count() + (inverted & saves(row) & needed).bit_count()
 
 
 def bit_luts(nodes: Sequence[object]) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 
-from hwgen.circuit.rows import Lane, Parity, Row, Total, lane_bits, saves
+from hwgen.circuit.rows import Lane, Parity, Row, Total, presence, saves
 from hwgen.errors import CircuitError
 
 
@@ -15,8 +15,7 @@ def check_row(row: Row, name: str) -> None:
     """
     if any(sum(piece.count for piece in lane) != row.width for lane in row.lanes) or row.carry.count != 1:
         raise CircuitError(f"{name}: the lanes of a row of {row.width} bits have another width.")
-    fourth = [not bit.absent for bit in lane_bits(row.lanes[3])]
-    if any(saved and taken for saved, taken in zip(saves(row), fourth[1:], strict=False)):
+    if saves(row) << 1 & presence(row.lanes[3]):
         raise CircuitError(f"{name}: a carry-save and a bit of the fourth lane meet in one position.")
 
 
@@ -38,18 +37,22 @@ def prove_total(
 
     def add(lane: Lane, scale: int) -> None:
         nonlocal constant
-        for position, bit in enumerate(lane_bits(lane)):
-            weight = scale << position
-            if bit.inverted:
-                constant += weight
+        weight = scale
+        for piece in lane:
+            above = weight << piece.count
+            if piece.inverted:
+                constant += above - weight
                 weight = -weight
-            if bit.node is not None:
-                if bit.node not in weights:
-                    weights[bit.node] = {}
-                    if isinstance(operation(bit.node), Row | Parity):
-                        heappush(waiting, -bit.node)
-                found = weights[bit.node]
-                found[bit.low] = found.get(bit.low, 0) + weight
+            if piece.node is not None:
+                if piece.node not in weights:
+                    weights[piece.node] = {}
+                    if isinstance(operation(piece.node), Row | Parity):
+                        heappush(waiting, -piece.node)
+                found = weights[piece.node]
+                for bit in range(piece.low, piece.low + piece.count):
+                    found[bit] = found.get(bit, 0) + weight
+                    weight <<= 1
+            weight = above
 
     add(total.lane, 1)
     while waiting:
@@ -104,7 +107,7 @@ def _row_weights(made: Row | Parity, scale: int) -> dict[int, int]:
             expected = {bit: scale << bit for bit in range(made.width)}
             if made.open:
                 expected[made.width] = scale << made.width
-                if saves(made)[-1]:  # else that bit is always zero
+                if saves(made) >> made.width - 1 & 1:  # else that bit is always zero
                     expected[made.width + 1] = scale << made.width
             return expected
         case Parity():

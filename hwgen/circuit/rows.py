@@ -152,10 +152,30 @@ def joined(bits: Sequence[Piece]) -> Lane:
     return tuple(lane)
 
 
-def saves(row: Row) -> list[bool]:
-    """For each position, whether it has a carry-save: at least two bits in the first three lanes."""
-    present = [[not bit.absent for bit in lane_bits(lane)] for lane in row.lanes[:3]]
-    return [sum(bits) >= 2 for bits in zip(*present, strict=True)]
+def presence(lane: Lane) -> int:
+    """A mask of the positions in which there is something to add."""
+    mask = position = 0
+    for piece in lane:
+        if not piece.absent:
+            mask |= ((1 << piece.count) - 1) << position
+        position += piece.count
+    return mask
+
+
+def negated(lane: Lane) -> int:
+    """A mask of the positions whose bit is that of a word, inverted."""
+    mask = position = 0
+    for piece in lane:
+        if piece.inverted and piece.node is not None:
+            mask |= ((1 << piece.count) - 1) << position
+        position += piece.count
+    return mask
+
+
+def saves(row: Row) -> int:
+    """A mask of the positions that have a carry-save: at least two bits in the first three lanes."""
+    a, b, c = map(presence, row.lanes[:3])
+    return a & b | a & c | b & c
 
 
 def evaluate_bits(operation: Bitwise, values: Sequence[IntArray], count: int) -> IntArray:
