@@ -23,7 +23,7 @@ MOST_BITS = 52  # of a coefficient times a multiplier, far from where int64 ends
 WIDEST_NODE = 48
 MOST_TIMES = 4  # signed powers of two by which a sum uses a node
 MOST_STEPS = 8  # of bettering a candidate
-MOST_FRUITLESS = 12  # rounds of candidates without gain
+MOST_FRUITLESS = 4  # rounds of candidates without gain
 LEAST_GAIN = 0.25
 
 

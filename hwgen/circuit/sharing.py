@@ -57,6 +57,7 @@ class Sharing:
 
 
 TRIES = 16
+BLOCK = 64  # columns that are searched together: the search grows with the square of their number
 
 
 def shared_sums(weight: IntArray, spans: IntArray, target: Target, tries: int = TRIES) -> Sharing:
@@ -65,13 +66,36 @@ def shared_sums(weight: IntArray, spans: IntArray, target: Target, tries: int = 
     Args:
         weight: (inputs, outputs) int64.
         spans: highest less lowest code of each input.
+        tries: pairs of sums that are looked at for each node; none is made without.
     """
     inputs, outputs = weight.shape
     if not tries:
         return Sharing(np.zeros((0, inputs), dtype=np.int64), np.ascontiguousarray(weight.T))
-    search = SharedSearch(np.ascontiguousarray(weight.T), spans, 0.5 if target.operands >= 3 else 1.0)
-    search.run(tries)
-    return _ordered(search.matrix, inputs, outputs, search.sums)
+    slope = 0.5 if target.operands >= 3 else 1.0
+    blocks: list[Sharing] = []
+    for start in range(0, outputs, BLOCK):
+        columns = np.ascontiguousarray(weight[:, start : start + BLOCK].T)
+        search = SharedSearch(columns, spans, slope)
+        search.run(tries)
+        blocks.append(_ordered(search.matrix, inputs, len(columns), search.sums))
+    return _side_by_side(blocks, inputs)
+
+
+def _side_by_side(blocks: list[Sharing], inputs: int) -> Sharing:
+    """Sums over the same inputs, each block with nodes of its own."""
+    if len(blocks) == 1:
+        return blocks[0]
+    count = sum(len(block.nodes) for block in blocks)
+    nodes = np.zeros((count, inputs + count), dtype=np.int64)
+    columns = np.zeros((sum(len(block.columns) for block in blocks), inputs + count), dtype=np.int64)
+    node = column = 0
+    for block in blocks:
+        own = slice(inputs + node, inputs + node + len(block.nodes))
+        for made, given, row in ((nodes, block.nodes, node), (columns, block.columns, column)):
+            rows = slice(row, row + len(given))
+            made[rows, :inputs], made[rows, own] = given[:, :inputs], given[:, inputs:]
+        node, column = node + len(block.nodes), column + len(block.columns)
+    return Sharing(nodes, columns)
 
 
 def _ordered(matrix: IntArray, inputs: int, outputs: int, sums: int) -> Sharing:

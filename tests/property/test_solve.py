@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from hwgen.circuit import TARGETS, AdderGraph, Row, Total, solve
 from hwgen.circuit.row_plan import LUT, ROUTED, plan_cost, plan_rows, spread_constant
 from hwgen.circuit.shared_search import SharedSearch, digits_of
-from hwgen.circuit.sharing import shared_sums
+from hwgen.circuit.sharing import BLOCK, shared_sums
 from hwgen.errors import CircuitError, InputError
 from hwgen.fixed import FixedType, IntArray
 from hwgen.fixed.digits import minimal_forms, signed_digits
@@ -213,8 +213,8 @@ def test_what_two_sums_have_in_common_is_the_most_at_any_shift_and_sign() -> Non
 
 def test_shared_sums_multiply_out_to_the_matrix() -> None:
     random = np.random.default_rng(8)
-    for seed in range(6):
-        weight = random.integers(-31, 32, (6 + seed % 3, 8))
+    for inputs, outputs in ((6, 8), (8, 8), (3, BLOCK + 5)):
+        weight = random.integers(-7, 8, (inputs, outputs))
         sharing = shared_sums(weight, np.full(len(weight), 63), AMD)
         forms = list(np.eye(len(weight), dtype=np.int64))
         for number, row in enumerate(sharing.nodes, start=len(weight)):
