@@ -2,12 +2,15 @@
 
 from hwgen.api import (
     BuildResult,
+    CheckReport,
     Inspection,
     Model,
     Strategy,
     TrainResult,
     VerifyReport,
     build,
+    check,
+    golden,
     inspect,
     load,
     train,
@@ -19,6 +22,7 @@ from hwgen.hls4ml_backend import hls4ml_config_from_keras, hls4ml_from_keras
 
 __all__ = [
     "BuildResult",
+    "CheckReport",
     "HwgenError",
     "Inspection",
     "Model",
@@ -26,6 +30,8 @@ __all__ = [
     "TrainResult",
     "VerifyReport",
     "build",
+    "check",
+    "golden",
     "hls4ml_config_from_keras",
     "hls4ml_from_keras",
     "inspect",

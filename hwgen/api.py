@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from fractions import Fraction
 from functools import wraps
 from hashlib import sha256
 from inspect import signature
@@ -18,14 +19,26 @@ from numpy.typing import ArrayLike, NDArray
 from hwgen import frontend, reference, training
 from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, Target, default_interface, lower
 from hwgen.emit import FileSet, Strategy, Vectors, default_hls_interface, hls_project, rtl_project
-from hwgen.errors import InputError
+from hwgen.errors import InputError, ProjectError
 from hwgen.fixed import IntArray
 from hwgen.frontend import Inspection
 from hwgen.frontend.load import InputType
 from hwgen.ir import LayerComplexity, Network, network_complexity, network_text
+from hwgen.regression import (
+    BuiltProject,
+    CheckReport,
+    Golden,
+    built_project,
+    compare,
+    freeze,
+    read_golden,
+    write_golden,
+)
+from hwgen.regression.check import fits
 from hwgen.tools import Progress
 from hwgen.training import TrainResult
-from hwgen.verify import VerifyReport, open_project, project_vectors, verify_project
+from hwgen.verify import VerifyReport, make_vectors, open_project, project_vectors, verify_project
+from hwgen.verify.report import FEW_SAMPLES
 from hwgen.verify.rtl import verify_rtl
 from hwgen.verify.rtl_project import open_rtl_project, project_target
 from hwgen.verify.run import DEFAULT_SAMPLES
@@ -35,6 +48,8 @@ DEFAULT_CLOCK_NS = 5.0
 DEFAULT_FPGA = "amd"
 DEFAULT_ADDERS_PER_STAGE = 1
 DEFAULT_TRAFFIC_PERCENT = 25
+DEFAULT_GOLDEN_SAMPLES = 200
+GOLDEN_SUFFIX = ".golden"  # of the folder beside a project
 
 _T = TypeVar("_T")
 
@@ -93,6 +108,9 @@ _ARGUMENTS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "path": _PATH,
     "config": _PATH,
     "directory": _PATH,
+    "frozen": _PATH_OR_NONE,
+    "tolerance_percent": ((Real,), "a number"),
+    "run": _TRUTH,
     "weights": _PATH_OR_NONE,
     "masks": _PATH_OR_NONE,
     "quantize": ((Mapping, NoneType), "a mapping from layers to types, or None"),
@@ -394,6 +412,106 @@ def verify(
 
 
 @_checked
+def golden(
+    directory: str | Path,
+    frozen: str | Path | None = None,
+    *,
+    samples: int | None = None,
+    inputs: ArrayLike | Sequence[ArrayLike] | None = None,
+    seed: int = 0,
+    cache: bool = True,
+    progress: Progress | None = None,
+) -> tuple[Golden, Path]:
+    """Verify a project, then freeze what it computes and takes, for ``check`` to hold later builds against.
+
+    Args:
+        frozen: golden folder; None for the project's name with ``.golden`` behind it. One that is there is replaced.
+        samples: vectors that hwgen makes, as in ``verify``; None for 200.
+        inputs: real data to freeze as well, (samples, *shape).
+        seed: of the vectors.
+        cache: keep compiled libraries in the user's cache.
+        progress: told what is being done.
+    Returns:
+        What was frozen, and where.
+    Raises:
+        ProjectError: the folder is no hwgen project, or damaged, or does not compute its own network.
+        InputError: data that does not fit.
+        ToolMissingError: no C++ compiler, or no Verilator.
+    """
+    project = built_project(Path(directory))
+    given = None if inputs is None else reference.encode(project.network, inputs)
+    number = DEFAULT_GOLDEN_SAMPLES if samples is None else samples
+    vectors = make_vectors(project.network, number, seed, given)
+    report = _verify_codes(project, Path(directory), vectors.inputs, seed, cache, progress)
+    if not report.equal:
+        raise ProjectError(
+            f"project {str(directory)!r} does not compute its own network, so nothing of it is frozen; see "
+            f"'hwgen verify {directory}'. {report.summary()}"
+        )
+    target = _frozen(directory, frozen)
+    made = freeze(project, vectors.inputs)
+    write_golden(made, target)
+    return made, target
+
+
+@_checked
+def check(
+    directory: str | Path,
+    frozen: str | Path | None = None,
+    *,
+    tolerance_percent: float | Fraction = 0,
+    run: bool = True,
+    seed: int = 0,
+    cache: bool = True,
+    progress: Progress | None = None,
+) -> CheckReport:
+    """Hold a rebuilt project against what ``golden`` froze: every code of every frozen sample, and every figure.
+
+    Args:
+        frozen: golden folder; None for the project's name with ``.golden`` behind it.
+        tolerance_percent: by which a figure may grow; one that shrinks is reported and passes.
+        run: compile the project and run it on the frozen samples; without, only its network is held against them.
+        seed: of the vectors that are run beside the frozen samples.
+        cache: keep compiled libraries in the user's cache.
+        progress: told what is being done.
+    Returns:
+        The report: ``report.passed`` is the verdict, ``report.summary()`` names layers.
+    Raises:
+        ProjectError: the project or the golden folder is missing or damaged.
+        InputError: a negative tolerance.
+        ToolMissingError: no C++ compiler, or no Verilator.
+    """
+    if tolerance_percent < 0:
+        raise InputError(f"a tolerance is 0 percent or more, got {tolerance_percent}.")
+    kept = read_golden(_frozen(directory, frozen))
+    project = built_project(Path(directory))
+    report = None
+    if run and fits(kept, project):
+        report = _verify_codes(project, Path(directory), kept.input_codes, seed, cache, progress)
+    return compare(kept, project, report, Fraction(tolerance_percent))
+
+
+def _frozen(directory: str | Path, frozen: str | Path | None) -> Path:
+    if frozen is not None:
+        return Path(frozen)
+    project = Path(directory).absolute()
+    return project.with_name(project.name + GOLDEN_SUFFIX)
+
+
+def _verify_codes(
+    project: BuiltProject,
+    directory: Path,
+    codes: Sequence[IntArray],
+    seed: int,
+    cache: bool,
+    progress: Progress | None,
+) -> VerifyReport:
+    """Run a project on codes, and on a few vectors beside them."""
+    engine = verify_rtl if project.target == BuildTarget.RTL.value else verify_project
+    return engine(directory, samples=FEW_SAMPLES, inputs=codes, seed=seed, cache=cache, progress=progress)
+
+
+@_checked
 def train(config: str | Path, progress: Callable[[training.TrainProgress], None] | None = None) -> TrainResult:
     """Train, quantize and prune as a TOML file says; needs the ``train`` extra.
 
@@ -407,11 +525,14 @@ def train(config: str | Path, progress: Callable[[training.TrainProgress], None]
 __all__ = [
     "DEFAULT_CLOCK_NS",
     "DEFAULT_FPGA",
+    "DEFAULT_GOLDEN_SAMPLES",
     "DEFAULT_PART",
     "DEFAULT_TRAFFIC_PERCENT",
     "BuildResult",
     "BuildTarget",
+    "CheckReport",
     "ClockPlan",
+    "Golden",
     "Inspection",
     "Interface",
     "Model",
@@ -420,6 +541,8 @@ __all__ = [
     "TrainResult",
     "VerifyReport",
     "build",
+    "check",
+    "golden",
     "inspect",
     "load",
     "train",

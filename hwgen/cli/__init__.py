@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from hwgen.cli.build import build_command
+from hwgen.cli.check import check_command
+from hwgen.cli.golden import golden_command
 from hwgen.cli.inspect_model import inspect_command
 from hwgen.cli.train import train_command
 from hwgen.cli.verify import verify_command
@@ -16,8 +18,8 @@ from hwgen.errors import HwgenError
 app = typer.Typer(
     name="hwgen",
     help="Turn a pruned, quantized neural network into an FPGA datapath, and prove that the two are equal.",
-    epilog="Exit codes: 0 done or equal; 1 mismatch; 2 misuse or a refused model; 3 a tool is missing or failed; "
-    "70 a defect in hwgen.",
+    epilog="Exit codes: 0 done or equal; 1 mismatch or change; 2 misuse or a refused model; 3 a tool is missing or "
+    "failed; 70 a defect in hwgen.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -46,6 +48,10 @@ app.command("inspect", help="Show layers, types, sparsity and exactness of a mod
 app.command("build", help="Write HLS C++ or Verilog from a trained model, its zero weights gone.")(build_command)
 app.command("verify", help="Compile a project, run it, and compare every output code with the reference.")(
     verify_command
+)
+app.command("golden", help="Freeze what a project computes and takes, for hwgen check.")(golden_command)
+app.command("check", help="Hold a rebuilt project against what was frozen; exit 1 if a code or a figure changed.")(
+    check_command
 )
 app.command("train", help="Train, quantize and prune a model as a TOML file says.")(train_command)
 

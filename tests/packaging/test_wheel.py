@@ -145,3 +145,8 @@ def test_installed_hwgen_says_how_to_get_training(environment: Path, tmp_path: P
 def test_hls4ml_finds_the_backend_of_the_installed_wheel(environment: Path, tmp_path: Path) -> None:
     program = "import hls4ml; print(hls4ml.backends.get_backend('hwgen').get_default_flow())"
     assert run(environment / "python", "-c", program, folder=tmp_path) == "hwgen:ip\n"
+
+
+def test_pytest_finds_the_fixtures_of_the_installed_wheel(environment: Path, tmp_path: Path) -> None:
+    run(environment / "python", "-m", "pip", "install", "--disable-pip-version-check", "pytest", folder=tmp_path)
+    assert "assert_bit_exact" in run(environment / "python", "-m", "pytest", "--fixtures", "-q", folder=tmp_path)
