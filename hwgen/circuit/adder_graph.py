@@ -179,6 +179,11 @@ class AdderGraph:
         Raises:
             CircuitError: it is not so; the message names the output or the node.
         """
+        for number, node in enumerate(self.nodes, start=self.inputs):
+            if any(not 0 <= read < number for read in reads(node)):
+                raise CircuitError(f"node {number} reads a later node: {node}.")
+            if isinstance(node, Adder) and any(term.shift < 0 for term in node.terms):
+                raise CircuitError(f"node {number} shifts right: {node}.")
         forms = self.linear_forms()
         for number, node in enumerate(self.nodes, start=self.inputs):
             self._prove_node(number, node, forms[number])
@@ -198,12 +203,8 @@ class AdderGraph:
         return self
 
     def _prove_node(self, number: int, node: Node, form: tuple[Form, int] | None) -> None:
-        if any(not 0 <= read < number for read in reads(node)):
-            raise CircuitError(f"node {number} reads a later node: {node}.")
         match node:
             case Adder():
-                if any(term.shift < 0 for term in node.terms):
-                    raise CircuitError(f"node {number} shifts right: {node}.")
                 assert form is not None
                 low, high = self.interval(*form)
                 if max(abs(low), abs(high)).bit_length() > MAX_BITS:
