@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hwgen import frontend, reference, training
 from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, Target, default_interface, lower
-from hwgen.emit import FileSet, Strategy, Vectors, default_hls_interface, hls_project, rtl_project
+from hwgen.emit import FileSet, Strategy, Vectors, check_target, default_hls_interface, hls_project, rtl_project
 from hwgen.errors import InputError, ProjectError
 from hwgen.fixed import IntArray
 from hwgen.frontend import Inspection
@@ -263,6 +263,7 @@ def build(
         UnsupportedError: for Verilog, a network that cannot be streamed, or one too large to unroll.
     """
     kind = _choice(BuildTarget, target, "target")
+    check_target(Path(directory), overwrite)
     network = model.network
     circuit = None
     interface = None if io is None else _choice(Interface, io, "io")

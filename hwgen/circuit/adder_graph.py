@@ -179,11 +179,7 @@ class AdderGraph:
         Raises:
             CircuitError: it is not so; the message names the output or the node.
         """
-        for number, node in enumerate(self.nodes, start=self.inputs):
-            if any(not 0 <= read < number for read in reads(node)):
-                raise CircuitError(f"node {number} reads a later node: {node}.")
-            if isinstance(node, Adder) and any(term.shift < 0 for term in node.terms):
-                raise CircuitError(f"node {number} shifts right: {node}.")
+        self._check_order()
         forms = self.linear_forms()
         for number, node in enumerate(self.nodes, start=self.inputs):
             self._prove_node(number, node, forms[number])
@@ -201,6 +197,17 @@ class AdderGraph:
                 wanted = _form_text(expected, self.bias[j])
                 raise CircuitError(f"output {j} computes {_form_text(form, constant)}; {wanted} was asked for.")
         return self
+
+    def _check_order(self) -> None:
+        """Nodes are numbered in an order in which they can be computed, and shifts are to the left."""
+        for number, node in enumerate(self.nodes, start=self.inputs):
+            backwards = isinstance(node, Adder) and any(term.shift < 0 for term in node.terms)
+            if backwards or any(not 0 <= read < number for read in reads(node)):
+                raise CircuitError(f"node {number} should read earlier nodes, shifted left; it is {node}.")
+        nodes = self.inputs + len(self.nodes)
+        for j, result in enumerate(self.results):
+            if result.node is not None and (not 0 <= result.node < nodes or result.shift < 0):
+                raise CircuitError(f"output {j} should be one of {nodes} nodes, shifted left; it is {result}.")
 
     def _prove_node(self, number: int, node: Node, form: tuple[Form, int] | None) -> None:
         match node:

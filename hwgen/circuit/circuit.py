@@ -157,9 +157,9 @@ class Circuit:
         """Return the circuit if every invariant holds.
 
         A word reads earlier words of its stream, valid no later than itself, or, where it starts a stream, words of the
-        source, valid when they are taken; its interval is what its operation gives, and fits 64 bits with a sign;
-        outputs are of one stream and fit their type; the latency is what streams and stages make it; FIFOs are as deep
-        as they have to be.
+        source, valid when they are taken; its interval is what its operation gives, and fits 64 bits with a sign; ports
+        have as many beats as their stream; outputs are of one stream and fit their type; the latency is what streams
+        and stages make it; FIFOs are as deep as they have to be.
 
         Raises:
             CircuitError: one does not; the message names the word.
@@ -170,28 +170,52 @@ class Circuit:
             self._check_sources(number, word)
             low, high = bounds.add(word.operation)
             if (low, high) != (word.low, word.high):
-                raise CircuitError(f"word {word.name!r} reaches {low} to {high}, not {word.low} to {word.high}.")
+                raise CircuitError(
+                    f"word {word.name!r} reaches {low} to {high}; the circuit says {word.low} to {word.high}."
+                )
             if not _WIDEST.holds(low, high):
                 raise CircuitError(
                     f"word {word.name!r} reaches {low} to {high}, more than the 64 bits of a circuit's words."
                 )
+        for port in self.inputs:
+            self._check_beats("input", port, self.streams[0])
         for port, result in zip(self.outputs, self.results, strict=True):
-            if len(result) != port.codes:
-                raise CircuitError(f"output {port.name!r} needs {port.codes} words, has {len(result)}.")
-            for index in result:
-                word = self.words[index]
-                if word.stream != self.result_stream or not port.type.holds(word.low, word.high):
-                    raise CircuitError(
-                        f"output {port.name!r}: word {word.name!r} is of another stream or does not fit {port.type}."
-                    )
-        if with_depths(self.streams) != self.streams:
-            raise CircuitError("a FIFO where streams are joined is not as deep as their latencies ask.")
+            self._check_output(port, result)
+        for stream, needed in zip(self.streams, with_depths(self.streams), strict=True):
+            if stream != needed:
+                asked, had = ([source.depth for source in each.sources] for each in (needed, stream))
+                raise CircuitError(f"stream {stream.name!r} needs FIFOs of {asked} beats to wait in, has {had}.")
         latency = latency_cycles(
             self.streams, [word.stage for word in self.words], [word.stream for word in self.words], self.results
         )
         if latency != self.latency_cycles:
-            raise CircuitError(f"the latency is {latency} cycles, not {self.latency_cycles}.")
+            raise CircuitError(
+                f"stages and streams make a latency of {latency} cycles; the circuit says {self.latency_cycles}."
+            )
         return self
+
+    def _check_beats(self, side: str, port: Port, stream: Stream) -> None:
+        if port.beats != stream.beats or port.size % port.beats:
+            raise CircuitError(
+                f"{side} {port.name!r} comes in {port.beats} beats of its {port.size} codes, stream {stream.name!r} in "
+                f"{stream.beats}."
+            )
+
+    def _check_output(self, port: Port, result: Sequence[int]) -> None:
+        self._check_beats("output", port, self.streams[self.result_stream])
+        if len(result) != port.codes:
+            raise CircuitError(f"output {port.name!r} needs {port.codes} words, has {len(result)}.")
+        for index in result:
+            word = self.words[index]
+            if word.stream != self.result_stream:
+                stream, others = self.streams[word.stream].name, self.streams[self.result_stream].name
+                raise CircuitError(
+                    f"output {port.name!r}: word {word.name!r} is of stream {stream!r}, the first of stream {others!r}."
+                )
+            if not port.type.holds(word.low, word.high):
+                raise CircuitError(
+                    f"output {port.name!r}: word {word.name!r} reaches {word.low} to {word.high}, beyond {port.type}."
+                )
 
     def _check_sources(self, number: int, word: Word) -> None:
         operation = word.operation
@@ -200,15 +224,24 @@ class Circuit:
         given = {source.stream: source.stage for source in stream.sources} if starts else {word.stream: word.stage}
         kinds = stream.gathers, stream.joins
         if starts and kinds != (isinstance(operation, Gather), isinstance(operation, Queued)):
-            raise CircuitError(f"word {word.name!r} takes its value in another way than stream {stream.name!r} does.")
+            raise CircuitError(
+                f"word {word.name!r} is a {type(operation).__name__}, with which no word of stream {stream.name!r} "
+                f"starts."
+            )
         for source in sources(operation):
             if not 0 <= source < number:
                 raise CircuitError(f"word {word.name!r} reads word {source}, which is not an earlier one.")
             read = self.words[source]
             if read.stream not in given:
-                raise CircuitError(f"word {word.name!r} reads {read.name!r} of another stream.")
+                raise CircuitError(
+                    f"word {word.name!r} of stream {stream.name!r} reads {read.name!r}, which is of stream "
+                    f"{self.streams[read.stream].name!r}."
+                )
             if read.stage > given[read.stream]:
-                raise CircuitError(f"word {word.name!r} of stage {word.stage} reads {read.name!r} too early.")
+                raise CircuitError(
+                    f"word {word.name!r} reads {read.name!r} too early: in stage {given[read.stream]}, before stage "
+                    f"{read.stage}."
+                )
 
     @property
     def adders(self) -> int:

@@ -37,6 +37,9 @@ from hwgen.fixed import FixedType
 
 FORMAT = 4
 
+# What reading meets where fields are missing, of another type, or out of range.
+_DAMAGE = (ArithmeticError, AttributeError, InputError, LookupError, RecursionError, TypeError, ValueError)
+
 _KINDS: dict[str, Callable[..., Operation]] = {
     kind.__name__: kind
     for kind in (
@@ -100,7 +103,7 @@ def circuit_from_json(text: str) -> Circuit:
         document = json.loads(text)
         if document["format"] != FORMAT:
             raise CircuitError(f"a circuit of format {FORMAT} was expected, got format {document['format']!r}.")
-        circuit = Circuit(
+        return Circuit(
             document["name"],
             Target(**document["target"]),
             tuple(_read_port(port) for port in document["inputs"]),
@@ -110,10 +113,9 @@ def circuit_from_json(text: str) -> Circuit:
             tuple(tuple(result) for result in document["results"]),
             tuple((name, tuple(words)) for name, words in document["values"]),
             document["latency_cycles"],
-        )
-    except (KeyError, TypeError, ValueError, InputError) as error:
+        ).check()
+    except _DAMAGE as error:
         raise CircuitError(f"the text is no JSON form of a circuit: {type(error).__name__}: {error}.") from error
-    return circuit.check()
 
 
 def _port(port: Port) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from hwgen.verify.batch import BatchOptions, verify_many, verify_networks
 from hwgen.verify.mismatch import LayerDifference, Mismatch
-from hwgen.verify.project import Change, FileChange, Project, open_project, project_from_files
+from hwgen.verify.project import Project, open_project, project_from_files
+from hwgen.verify.project_files import Change, FileChange
 from hwgen.verify.report import Timing, VerifyReport
 from hwgen.verify.run import Engine, verify_opened, verify_project
 from hwgen.verify.vectors import (

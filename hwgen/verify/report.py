@@ -6,9 +6,10 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hwgen.errors import ProjectError
 from hwgen.verify.certificate import StepChecks
 from hwgen.verify.mismatch import Mismatch
-from hwgen.verify.project import FileChange
+from hwgen.verify.project_files import FileChange
 from hwgen.verify.vectors import LayerCoverage, VectorGroup, VectorKind
 
 REPORT_FILE = "verify.json"
@@ -111,9 +112,20 @@ class VerifyReport:
         return json.dumps(document, indent=2) + "\n"
 
     def write_report(self, directory: Path) -> Path:
-        """Write ``verify.json`` into a folder, whole or not at all; the file's path."""
+        """Write ``verify.json`` into a folder, whole or not at all; the file's path.
+
+        Raises:
+            ProjectError: the file system refuses.
+        """
         target = Path(directory) / REPORT_FILE
-        handle, temporary = tempfile.mkstemp(prefix=".verify-", dir=directory)
+        try:
+            self._write(target)
+        except OSError as error:
+            raise ProjectError(f"the report could not be written to {target}: {error}.") from error
+        return target
+
+    def _write(self, target: Path) -> None:
+        handle, temporary = tempfile.mkstemp(prefix=".verify-", dir=target.parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(self.to_json())
@@ -121,7 +133,6 @@ class VerifyReport:
             Path(temporary).replace(target)
         finally:
             Path(temporary).unlink(missing_ok=True)
-        return target
 
     def summary(self) -> str:
         """The verdict in a few lines."""

@@ -167,7 +167,7 @@ def verify_opened(
 ) -> VerifyReport:
     """Verify an open project with an engine that may serve many; arguments and errors as in ``verify_project``."""
     network = project.network
-    check_request(network, samples, given)
+    check_request(network, samples, given, seed)
     with tempfile.TemporaryDirectory(prefix="hwgen-verify-") as folder:
         library = Path(folder) / "project.so"
         with ThreadPoolExecutor(max_workers=1) as beside:  # compilers run in processes of their own meanwhile

@@ -122,11 +122,10 @@ def make_vectors(network: Network, samples: int, seed: int = 0, given: Sequence[
         samples: how many to make, beside those given.
         given: codes to put first, (samples, *shape) int64 an input.
     Raises:
-        InputError: a negative number of samples, none at all, or given codes of a wrong shape or outside their type.
+        InputError: a negative number of samples, none at all, a negative seed, or given codes of a wrong shape or
+            outside their type.
     """
-    check_request(network, samples, given)
-    if seed < 0:
-        raise InputError(f"a seed is 0 or more, got {seed}.")
+    check_request(network, samples, given, seed)
     collected = _Collected(Space.of(network), critical_points(network))
     if given is not None:
         collected.put(VectorKind.GIVEN, np.concatenate([array.reshape(len(array), -1) for array in given], axis=1))
@@ -216,7 +215,7 @@ class _Collected:
         )
 
 
-def check_request(network: Network, samples: int, given: Sequence[IntArray] | None) -> None:
+def check_request(network: Network, samples: int, given: Sequence[IntArray] | None, seed: int) -> None:
     """Say what is wrong with the arguments of ``make_vectors``, without making any.
 
     Raises:
@@ -224,6 +223,8 @@ def check_request(network: Network, samples: int, given: Sequence[IntArray] | No
     """
     if samples < 0 or (samples == 0 and given is None):
         raise InputError(f"at least one sample is needed to verify anything, got {samples}.")
+    if seed < 0:
+        raise InputError(f"a seed is 0 or more, got {seed}.")
     if given is None:
         return
     if len(given) != len(network.inputs):
