@@ -7,6 +7,7 @@ from hwgen.circuit.json_form import circuit_from_json, circuit_to_json
 from hwgen.circuit.lower import lower
 from hwgen.circuit.rows import Parity, Piece, Row, Total
 from hwgen.circuit.schedule import ClockPlan
+from hwgen.circuit.size import circuit_terms
 from hwgen.circuit.solver import adder_graph, solve
 from hwgen.circuit.streams import Stream
 from hwgen.circuit.target import AMD, TARGETS, Target
@@ -33,6 +34,7 @@ __all__ = [
     "Word",
     "adder_graph",
     "circuit_from_json",
+    "circuit_terms",
     "circuit_to_json",
     "default_interface",
     "lower",

@@ -1,6 +1,6 @@
 """``Circuit``: words and the operations between them, each in its pipeline stage."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -135,23 +135,40 @@ class Circuit:
         found = self._evaluate(inputs, [words for _, words in self.values])
         return {name: array.reshape(len(inputs[0]), -1) for (name, _), array in zip(self.values, found, strict=True)}
 
-    def _evaluate(self, inputs: Sequence[IntArray], wanted: Sequence[Sequence[int]]) -> list[IntArray]:
-        """The words of each group, (samples * beats, words); a word that nobody reads any more is forgotten."""
+    def word_values(
+        self, inputs: Sequence[IntArray], altered: Callable[[int, IntArray], IntArray] | None = None
+    ) -> Iterator[IntArray]:
+        """What each word is in every beat of every sample, (samples * beats of its stream,), one word after the other.
+
+        One that no later word reads is not kept.
+
+        Args:
+            inputs: as of ``codes``.
+            altered: what is to stand instead of a word, by its number and what it is: to see what a fault does.
+        """
         samples = len(inputs[0])
         flat = tuple(
             codes.reshape(samples * port.beats, port.codes) for port, codes in zip(self.inputs, inputs, strict=True)
         )
         last = {source: number for number, word in enumerate(self.words) for source in sources(word.operation)}
-        last |= {word: len(self.words) for group in wanted for word in group}
         done: dict[int, list[int]] = {}
         for source, number in last.items():
             done.setdefault(number, []).append(source)
         words: list[IntArray] = []
         for number, word in enumerate(self.words):
-            words.append(evaluate(word.operation, words, flat, samples, self.streams[word.stream]))
+            codes = evaluate(word.operation, words, flat, samples, self.streams[word.stream])
+            words.append(codes if altered is None else altered(number, codes))
+            yield words[number]
             for source in done.get(number, ()):
                 words[source] = _FORGOTTEN
-        return [np.stack([words[word] for word in group], axis=1) for group in wanted]
+            if number not in last:
+                words[number] = _FORGOTTEN
+
+    def _evaluate(self, inputs: Sequence[IntArray], wanted: Sequence[Sequence[int]]) -> list[IntArray]:
+        """The words of each group, (samples * beats, words)."""
+        asked = {word for group in wanted for word in group}
+        found = {number: values for number, values in enumerate(self.word_values(inputs)) if number in asked}
+        return [np.stack([found[word] for word in group], axis=1) for group in wanted]
 
     def check(self) -> "Circuit":
         """Return the circuit if every invariant holds.
@@ -181,6 +198,9 @@ class Circuit:
             self._check_beats("input", port, self.streams[0])
         for port, result in zip(self.outputs, self.results, strict=True):
             self._check_output(port, result)
+        for name, codes in self.values:
+            if not all(0 <= code < len(self.words) for code in codes):
+                raise CircuitError(f"value {name!r} has words that are not among the circuit's {len(self.words)}.")
         for stream, needed in zip(self.streams, with_depths(self.streams), strict=True):
             if stream != needed:
                 asked, had = ([source.depth for source in each.sources] for each in (needed, stream))

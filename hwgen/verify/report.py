@@ -3,14 +3,15 @@
 import json
 import os
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from hwgen.errors import ProjectError
 from hwgen.verify.certificate import StepChecks
+from hwgen.verify.coverage import LayerCoverage, WordCoverage
 from hwgen.verify.mismatch import Mismatch
 from hwgen.verify.project_files import FileChange
-from hwgen.verify.vectors import LayerCoverage, VectorGroup, VectorKind
+from hwgen.verify.vectors import VectorGroup, VectorKind
 
 REPORT_FILE = "verify.json"
 FORMAT = 1
@@ -56,6 +57,7 @@ class VerifyReport:
         project_sha256: of network and sources.
         timing: not compared and not written.
         steps: what was checked of step functions, at every threshold.
+        words: what the vectors brought words to; None without any.
     """
 
     network: str
@@ -74,6 +76,7 @@ class VerifyReport:
     project_sha256: str
     timing: Timing = field(compare=False)
     steps: StepChecks = field(default=StepChecks(0, 0), kw_only=True)
+    words: WordCoverage | None = field(default=None, kw_only=True)
 
     @property
     def exit_code(self) -> int:
@@ -105,6 +108,7 @@ class VerifyReport:
                 }
                 for c in self.coverage
             ],
+            "words": None if self.words is None else asdict(self.words),
             "step_functions": {"forms": self.steps.forms, "codes": self.steps.codes},
             "changes": [{"path": change.path, "change": change.change.value} for change in self.changes],
             "project_sha256": self.project_sha256,
@@ -143,6 +147,8 @@ class VerifyReport:
             lines.append(
                 f"Forms of step functions checked at every threshold: {self.steps.forms}, at {self.steps.codes} codes."
             )
+        if self.words is not None:
+            lines.append(str(self.words))
         if self.changes:
             changed = ", ".join(f"{change.path} ({change.change.value})" for change in self.changes)
             lines.append(

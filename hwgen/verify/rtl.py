@@ -104,7 +104,7 @@ def verify_opened_rtl(
     with tempfile.TemporaryDirectory(prefix="hwgen-verify-") as folder:
         library = Path(folder) / "project.so"
         with ThreadPoolExecutor(max_workers=1) as beside:  # Verilator and compilers run in processes of their own
-            making = beside.submit(timed_vectors, network, samples, seed, given)
+            making = beside.submit(timed_vectors, network, samples, seed, given, project.circuit)
             build = engine.build(project, library)
             engine.tell("making test vectors", 0, samples)
             vectors, vectors_s = making.result()
@@ -138,6 +138,7 @@ def verify_opened_rtl(
         project_sha256=project.sha256,
         timing=Timing(build.seconds, vectors_s, run_s, build.from_cache),
         steps=project.steps,
+        words=vectors.words,
         latency_cycles=project.latency_cycles,
         simulated_latency=latencies,
         surplus=simulated.surplus,

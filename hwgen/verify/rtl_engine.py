@@ -28,7 +28,8 @@ class Traffic:
     """How samples are fed.
 
     Attributes:
-        gap_percent: of cycles in which no beat is offered though the module would take one.
+        gap_percent: of cycles in which no beat is offered though the module would take one, in a third of the time; in
+            others there are no gaps, or nothing but one. With 0 there are none at all.
         stall_percent: of cycles in which ``ce`` is low.
         seed: of both.
         alone: whether a sample is fed only when the one before has come out.

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from hwgen.circuit import Circuit, circuit_from_json
 from hwgen.circuit.operations import Read
 from hwgen.emit.certificate import CERTIFICATE_FILE
 from hwgen.emit.files import PROJECT_FILE
 from hwgen.emit.project import NETWORK_FILE
 from hwgen.emit.rtl_project import CIRCUIT_FILE, SIGNALS_FILE
-from hwgen.errors import ProjectError
+from hwgen.errors import CircuitError, ProjectError
 from hwgen.ir import Network, StepFunction, Value
 from hwgen.verify.certificate import Ranges, StepChecks, check_step_functions
 from hwgen.verify.project_files import (
@@ -82,6 +83,7 @@ class RtlProject:
         top: name of its top module.
         inputs, outputs: ports, in the network's order.
         latency_cycles: what it says of itself.
+        circuit: that it was written from; it says where to look, and what is right is the network's to say.
         files: Verilog by path; ``sources`` are the paths, in order.
         signals: for each value of the network, where its codes are.
         changes: files that differ from what hwgen wrote.
@@ -94,6 +96,7 @@ class RtlProject:
     inputs: tuple[SimulatedPort, ...]
     outputs: tuple[SimulatedPort, ...]
     latency_cycles: int
+    circuit: Circuit
     files: Mapping[str, bytes]
     sources: tuple[str, ...]
     signals: Mapping[str, ValueSignals]
@@ -146,6 +149,7 @@ def rtl_project_from_files(files: Mapping[str, bytes], where: str) -> RtlProject
         raise ProjectError(
             f"project {where!r}: {PROJECT_FILE} should name the top and latency_cycles; build the project again."
         )
+    circuit = _read_circuit(files, network, where)
     verilog = {path: content for path, content in sorted(files.items()) if path in sources or path.endswith(".vh")}
     return RtlProject(
         network=network,
@@ -153,12 +157,13 @@ def rtl_project_from_files(files: Mapping[str, bytes], where: str) -> RtlProject
         inputs=_ports(document, "inputs", "in", [source.value for source in network.inputs], where),
         outputs=_ports(document, "outputs", "out", [network.value(name) for name in network.outputs], where),
         latency_cycles=latency,
+        circuit=circuit,
         files=verilog,
         sources=sources,
         signals=_signals(files, network, where),
         changes=file_changes(document["files"], files, verilog),
         sha256=project_digest(files, verilog),
-        steps=check_step_functions(files, network, _word_ranges(files, network, where), where),
+        steps=check_step_functions(files, network, _word_ranges(circuit, network, where), where),
     )
 
 
@@ -167,42 +172,47 @@ def _is_count(found: object) -> TypeGuard[int]:
     return isinstance(found, int) and not isinstance(found, bool) and found >= 0
 
 
-def _word_ranges(files: Mapping[str, bytes], network: Network, where: str) -> Ranges:
-    """What each code of each value of a beat can reach, as the circuit says; of the values that step functions read."""
-    read = [layer for layer in network.layers if isinstance(layer, StepFunction)]
-    if not read:
-        return {}
-    what = f"project {where!r}: {CIRCUIT_FILE}"
-    if CIRCUIT_FILE not in files:
-        raise ProjectError(f"{what} is missing, so its step functions cannot be checked; build the project again.")
-    try:
-        words = _words(read_json(files[CIRCUIT_FILE]))
-    except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
-        raise ProjectError(f"{what} is damaged ({type(error).__name__}: {error}); build the project again.") from error
-    for layer in read:
-        codes = len(words.get(layer.input, ()))
-        if not codes or layer.output.size % codes or codes % layer.output.shape[-1]:
-            raise ProjectError(
-                f"{what} does not fit {NETWORK_FILE}: value {layer.input!r} has {codes} words; build the project again."
-            )
-    return words
-
-
-def _words(circuit: dict[str, Any]) -> dict[str, list[tuple[int, int]]]:
-    """Lowest and highest code of the words of a beat of each value."""
-    ports = [port["name"] for port in circuit["inputs"]]
-    ranges = [(_integer(word["low"]), _integer(word["high"])) for word in circuit["words"]]
-    found: dict[str, list[tuple[int, int]]] = {name: [] for name in ports}
-    for word, reached in zip(circuit["words"], ranges, strict=True):
-        if word["operation"]["kind"] == Read.__name__:
-            found[ports[word["operation"]["port"]]].append(reached)
-    return found | {name: [ranges[number] for number in numbers] for name, numbers in circuit["values"]}
-
-
 def _integer(found: object) -> int:
     if not isinstance(found, int) or isinstance(found, bool):
         raise TypeError(f"an integer was expected, got {found!r}")
     return found
+
+
+def _read_circuit(files: Mapping[str, bytes], network: Network, where: str) -> Circuit:
+    """What the Verilog was written from."""
+    what = f"project {where!r}: {CIRCUIT_FILE}"
+    if CIRCUIT_FILE not in files:
+        raise ProjectError(f"{what} is missing; build the project again.")
+    try:
+        circuit = circuit_from_json(files[CIRCUIT_FILE].decode())
+    except (UnicodeDecodeError, CircuitError) as error:
+        raise ProjectError(f"{what} is damaged ({type(error).__name__}: {error}); build the project again.") from error
+    described = [(port.name, port.shape, port.type) for port in circuit.inputs]
+    if described != [(source.value.name, source.value.shape, source.value.type) for source in network.inputs]:
+        raise ProjectError(f"{what} and {NETWORK_FILE} have different inputs; build the project again.")
+    return circuit
+
+
+def _word_ranges(circuit: Circuit, network: Network, where: str) -> Ranges:
+    """What each code of each value of a beat can reach, as the circuit says."""
+    read: dict[str, list[int]] = {port.name: [] for port in circuit.inputs}
+    for number, word in enumerate(circuit.words):
+        if isinstance(word.operation, Read):
+            read[circuit.inputs[word.operation.port].name].append(number)
+    words = {**read, **dict(circuit.values)}
+    for layer in network.layers:
+        if not isinstance(layer, StepFunction):
+            continue
+        codes = len(words.get(layer.input, ()))
+        if not codes or layer.output.size % codes or codes % layer.output.shape[-1]:
+            raise ProjectError(
+                f"project {where!r}: {CIRCUIT_FILE} does not fit {NETWORK_FILE}: value {layer.input!r} has {codes} "
+                f"words; build the project again."
+            )
+    return {
+        name: [(circuit.words[number].low, circuit.words[number].high) for number in numbers]
+        for name, numbers in words.items()
+    }
 
 
 def _ports(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hwgen.circuit import Circuit
 from hwgen.errors import HwgenError, ProjectError, ToolError
 from hwgen.fixed import IntArray
 from hwgen.ir import Network
@@ -201,14 +202,15 @@ def verify_opened(
         project_sha256=project.sha256,
         timing=Timing(build.seconds, vectors_s, run_s, build.from_cache),
         steps=project.steps,
+        words=vectors.words,
     )
 
 
 def timed_vectors(
-    network: Network, samples: int, seed: int, given: Sequence[IntArray] | None
+    network: Network, samples: int, seed: int, given: Sequence[IntArray] | None, circuit: Circuit | None = None
 ) -> tuple[TestVectors, float]:
     start = time.perf_counter()
-    vectors = make_vectors(network, samples, seed, given)
+    vectors = make_vectors(network, samples, seed, given, circuit)
     return vectors, time.perf_counter() - start
 
 

@@ -197,7 +197,10 @@ def files_of_tests() -> list[Path]:
     return sorted((ROOT / "tests").rglob("test_*.py"))
 
 
-FOLDERS = ("fixed", "ir", "circuit", "frontend", "reference", "emit", "verify", "hls4ml_backend", "api.py")
+FOLDERS = (
+    *("fixed", "ir", "circuit", "estimate", "frontend", "reference", "emit", "verify", "regression", "hls4ml_backend"),
+    "api.py",
+)
 
 
 def untested() -> list[Sentence]:

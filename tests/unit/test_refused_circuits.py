@@ -151,6 +151,10 @@ def with_output(circuit: Circuit, **changes: Any) -> Circuit:
         (with_output(added(), beats=0), "output 'y' comes in 0 beats of its 1 codes, stream 'in' in 1."),
         (with_output(added(), shape=(2,)), "output 'y' needs 2 words, has 1."),
         (with_output(added(), type=CODE), "output 'y': word 'sum' reaches -16 to 14, beyond fixed<4,4>."),
+        (
+            replace(added(), values=(("y", (3,)),)),
+            "value 'y' has words that are not among the circuit's 3.",
+        ),
         (replace(added(), latency_cycles=3), "stages and streams make a latency of 1 cycles; the circuit says 3."),
     ],
 )

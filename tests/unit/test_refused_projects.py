@@ -15,7 +15,7 @@ from hwgen.emit import Strategy, hls_project, rtl_project
 from hwgen.errors import InputError, ProjectError
 from hwgen.fixed import FixedType
 from hwgen.ir import Dense, Input, Network, Relu, SparseTensor, StepFunction, Value, check_network
-from hwgen.verify import Change, FileChange, open_project, project_from_files, verify_project
+from hwgen.verify import open_project, project_from_files, verify_project
 from hwgen.verify.certificate import StepChecks
 from hwgen.verify.rtl import verify_rtl
 from hwgen.verify.rtl_engine import RtlEngine, Traffic, write_waveform
@@ -50,6 +50,8 @@ def rtl_files(steps: bool = True) -> Files:
     made = network(steps)
     return rtl_project(made, lower(made, TARGETS["amd"], ClockPlan(1)), part=PART, clock_ns=5.0)
 
+
+WORDS = len(lower(network(True), TARGETS["amd"], ClockPlan(1)).words)
 
 OPENERS: dict[str, tuple[Callable[[], Files], Callable[[Files, str], object]]] = {
     "C++": (hls_files, project_from_files),
@@ -294,17 +296,20 @@ def test_signals_that_are_not_the_networks_are_refused(place: tuple[str | int, .
         (
             ("words", 0, "low"),
             "0",
-            "circuit.json is damaged (TypeError: an integer was expected, got '0'); build the project again.",
+            "circuit.json is damaged (CircuitError: word 'x_0' reaches -8 to 7; the circuit says 0 to 7.); build the "
+            "project again.",
         ),
         (
             ("words",),
             None,
-            "circuit.json is damaged (TypeError: 'NoneType' object is not iterable); build the project again.",
+            "circuit.json is damaged (CircuitError: the text is no JSON form of a circuit: TypeError: 'NoneType' "
+            "object is not iterable.); build the project again.",
         ),
         (
             ("values", 0, 1, 0),
             10**6,
-            "circuit.json is damaged (IndexError: list index out of range); build the project again.",
+            f"circuit.json is damaged (CircuitError: value 'total' has words that are not among the circuit's "
+            f"{WORDS}.); build the project again.",
         ),
         (
             ("values", 0, 0),
@@ -323,18 +328,24 @@ def test_a_circuit_that_is_not_the_networks_is_refused(place: tuple[str | int, .
     assert refusal(lambda: rtl_project_from_files(files, "here")) == f"project 'here': {says}"
 
 
-@pytest.mark.parametrize("path", ["circuit.json", "step_functions.json"])
-def test_step_functions_that_cannot_be_checked_are_refused(path: str) -> None:
-    assert refusal(lambda: rtl_project_from_files(without(rtl_files(), path), "here")) == (
-        f"project 'here': {path} is missing, so its step functions cannot be checked; build the project again."
+def test_step_functions_that_cannot_be_checked_are_refused() -> None:
+    assert refusal(lambda: rtl_project_from_files(without(rtl_files(), "step_functions.json"), "here")) == (
+        "project 'here': step_functions.json is missing, so its step functions cannot be checked; build the project "
+        "again."
     )
 
 
-def test_without_step_functions_a_verilog_project_needs_neither_circuit_nor_certificate() -> None:
+def test_without_step_functions_a_verilog_project_needs_no_certificate() -> None:
     assert "step_functions.json" not in rtl_files(False)
-    project = rtl_project_from_files(without(rtl_files(False), "circuit.json"), "here")
+    project = rtl_project_from_files(rtl_files(False), "here")
     assert project.steps == StepChecks(0, 0)
-    assert project.changes == (FileChange("circuit.json", Change.MISSING),)
+    assert project.changes == ()
+
+
+def test_a_verilog_project_needs_its_circuit() -> None:
+    assert refusal(lambda: rtl_project_from_files(without(rtl_files(), "circuit.json"), "here")) == (
+        "project 'here': circuit.json is missing; build the project again."
+    )
 
 
 # ---- how they are run

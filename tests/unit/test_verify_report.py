@@ -24,6 +24,7 @@ from hwgen.verify import (
     VectorGroup,
     VectorKind,
     VerifyReport,
+    WordCoverage,
     open_project,
     project_from_files,
 )
@@ -163,6 +164,20 @@ def test_a_report_names_changed_files() -> None:
     )
 
 
+def test_a_report_says_what_words_were_brought_to() -> None:
+    words = WordCoverage("words of the circuit", 20, Hits(38, 40), Hits(99, 101))
+    with_words = replace(report(), words=words)
+    assert with_words.summary().splitlines()[1] == (
+        "Of 20 words of the circuit: 38 of 40 ends of intervals reached, 99 of 101 bits both 0 and 1."
+    )
+    assert json.loads(with_words.to_json())["words"] == {
+        "called": "words of the circuit",
+        "words": 20,
+        "ends": {"hit": 38, "possible": 40},
+        "bits": {"hit": 99, "possible": 101},
+    }
+
+
 def test_json_holds_everything_but_time() -> None:
     document = json.loads(report(mismatch(5, -3), (FileChange("a.h", Change.ADDED),)).to_json())
     assert document["format"] == 1
@@ -177,7 +192,8 @@ def test_json_holds_everything_but_time() -> None:
     assert "timing" not in document
     assert set(document) == {
         *("format", "network", "equal", "samples", "codes", "mismatches", "mismatched_samples", "mismatch"),
-        *("compiler", "pristine", "seed", "vectors", "coverage", "step_functions", "changes", "project_sha256"),
+        *("compiler", "pristine", "seed", "vectors", "coverage", "words", "step_functions", "changes"),
+        "project_sha256",
     }
 
 
