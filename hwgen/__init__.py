@@ -18,6 +18,7 @@ from hwgen.api import (
     train,
     verify,
 )
+from hwgen.circuit import solve
 from hwgen.errors import HwgenError
 from hwgen.hls4ml_backend import hls4ml_config_from_keras, hls4ml_from_keras
 
@@ -39,6 +40,7 @@ __all__ = [
     "hls4ml_from_keras",
     "inspect",
     "load",
+    "solve",
     "train",
     "verify",
 ]

@@ -7,6 +7,7 @@ import numpy as np
 
 from hwgen.circuit.bounds import Bounds
 from hwgen.circuit.operations import Gather, Operation, Queued, Range, Starting, Sum, evaluate, sources
+from hwgen.circuit.rows import Row
 from hwgen.circuit.streams import Stream, beat_cycles, with_depths
 from hwgen.circuit.target import Target
 from hwgen.errors import CircuitError
@@ -265,7 +266,7 @@ class Circuit:
     @property
     def adders(self) -> int:
         """Rows of carry logic that add."""
-        return sum(isinstance(word.operation, Sum) for word in self.words)
+        return sum(isinstance(word.operation, Sum | Row) for word in self.words)
 
 
 def result_stage(results: Sequence[Sequence[int]], stage: Sequence[int]) -> int:

@@ -34,10 +34,13 @@ from hwgen.ir import (
 )
 
 
-def lower(network: Network, target: Target, plan: ClockPlan, interface: Interface | None = None) -> Circuit:
+def lower(
+    network: Network, target: Target, plan: ClockPlan, interface: Interface | None = None, effort: str = "normal"
+) -> Circuit:
     """Build a pipelined circuit.
 
     Args:
+        effort: of the search for few LUTs, as in ``solve``.
         interface: how samples come; None for a stream where there is a convolution, else parallel.
     Raises:
         UnsupportedError: a network too large to unroll, or one whose pixels cannot come in a stream.
@@ -46,7 +49,7 @@ def lower(network: Network, target: Target, plan: ClockPlan, interface: Interfac
     """
     interface = default_interface(network) if interface is None else interface
     check_size(network, interface)
-    lowering = _Lowering(network, target, interface)
+    lowering = _Lowering(network, target, interface, effort)
     build = lowering.build
     for layer in network.layers:
         lowering.layer(layer)
@@ -123,12 +126,12 @@ class _Placed:
 class _Lowering:
     """The circuit so far, and where each value of the network is in it."""
 
-    def __init__(self, network: Network, target: Target, interface: Interface) -> None:
+    def __init__(self, network: Network, target: Target, interface: Interface, effort: str) -> None:
         self.values = network.values()
         self.beats = value_beats(network, interface)
         types = [source.value.type for source in network.inputs]
         count = self.beats[network.inputs[0].value.name]
-        self.build = Builder([(t.min_code, t.max_code) for t in types], target, Stream("in", count))
+        self.build = Builder([(t.min_code, t.max_code) for t in types], target, Stream("in", count), effort)
         self.placed: dict[str, _Placed] = {}
         for port, source in enumerate(network.inputs):
             value = source.value

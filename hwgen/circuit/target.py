@@ -10,13 +10,15 @@ class Target:
     Attributes:
         name: for people and projects.
         operands: how many operands one row of carry logic adds: 3 on AMD (LUT6_2) and Intel (ALM), 2 elsewhere.
+        carry_save: whether a LUT before the carry logic has a second output, so that sums are built bit by bit: AMD.
     """
 
     name: str
     operands: int
+    carry_save: bool = False
 
 
-AMD = Target("amd", 3)
+AMD = Target("amd", 3, carry_save=True)
 INTEL = Target("intel", 3)
 LATTICE = Target("lattice", 2)
 GENERIC = Target("generic", 2)

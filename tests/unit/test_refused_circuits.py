@@ -54,7 +54,8 @@ def refusal(kind: type[HwgenError], call: Callable[[], object]) -> str:
 
 def graph(adder: Adder, *outputs: Output, low: int = -8, high: int = 7) -> AdderGraph:
     """Two inputs, nodes 0 and 1; the adder is node 2."""
-    return AdderGraph((low, low), (high, high), (adder,), outputs or (Output(2),))
+    weight = np.array([[2], [1]], dtype=np.int64)
+    return AdderGraph(TARGETS["generic"], (low, low), (high, high), (adder,), outputs or (Output(2),), weight, (5,))
 
 
 DIFFERENCE = Adder((Term(0, 1), Term(1, 0, negative=True)), 5)
@@ -67,17 +68,17 @@ DIFFERENCE = Adder((Term(0, 1), Term(1, 0, negative=True)), 5)
         (graph(DIFFERENCE, Output(None, constant=4)), "output 0 computes +4; +2*x0 +1*x1 +5 was asked for."),
         (
             graph(Adder((Term(2, 0),))),
-            "adder node 2 should read earlier nodes, shifted left; it is "
+            "node 2 should read earlier nodes, shifted left; it is "
             "Adder(terms=(Term(node=2, shift=0, negative=False),), constant=0).",
         ),
         (
             graph(Adder((Term(-1, 0),))),
-            "adder node 2 should read earlier nodes, shifted left; it is "
+            "node 2 should read earlier nodes, shifted left; it is "
             "Adder(terms=(Term(node=-1, shift=0, negative=False),), constant=0).",
         ),
         (
             graph(Adder((Term(0, -1),))),
-            "adder node 2 should read earlier nodes, shifted left; it is "
+            "node 2 should read earlier nodes, shifted left; it is "
             "Adder(terms=(Term(node=0, shift=-1, negative=False),), constant=0).",
         ),
         (
@@ -90,12 +91,12 @@ DIFFERENCE = Adder((Term(0, 1), Term(1, 0, negative=True)), 5)
         ),
         (
             graph(Adder((Term(0, 60),)), low=0, high=4),
-            f"adder node 2 reaches 0 to {4 << 60}, more than 62 bits.",
+            f"node 2 reaches 0 to {4 << 60}, more than 62 bits.",
         ),
     ],
 )
 def test_an_adder_graph_that_cannot_be_proven_is_refused(made: AdderGraph, says: str) -> None:
-    assert refusal(CircuitError, lambda: made.prove(np.array([[2], [1]]), [5])) == says
+    assert refusal(CircuitError, lambda: made.prove()) == says
 
 
 # ---- words
@@ -261,7 +262,7 @@ def test_a_rounding_beyond_64_bits_is_refused() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('{"format":2}', "a circuit of format 3 was expected, got format 2."),
+        ('{"format":2}', "a circuit of format 4 was expected, got format 2."),
         ("{}", "the text is no JSON form of a circuit: KeyError: 'format'."),
         (
             "",

@@ -52,8 +52,8 @@ def test_a_project_has_a_top_a_file_a_layer_and_what_the_tools_need() -> None:
         "rtl/demo_fc.v",
         "rtl/demo_relu.v",
         "rtl/demo_x.v",
-        "rtl/lib/hwgen_add3.v",
         "rtl/lib/hwgen_register_slice.v",
+        "rtl/lib/hwgen_row.v",
         "run.sh",
         "signals.json",
         "tb/demo_tb.v",
@@ -169,8 +169,9 @@ def test_without_registers_nothing_is_clocked() -> None:
 def test_only_amd_gets_the_primitive(target: str) -> None:
     network = _network()
     files = rtl_project(network, lower(network, TARGETS[target], ClockPlan(1)), part=PART, clock_ns=5.0)
-    assert "rtl/lib/hwgen_add3.v" not in files
+    assert not {"rtl/lib/hwgen_add3.v", "rtl/lib/hwgen_row.v"} & set(files)
     assert "hwgen_add3" not in files.text("rtl/demo_fc.v")
+    assert "hwgen_row" not in files.text("rtl/demo_fc.v")
 
 
 @pytest.mark.parametrize(
