@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hwgen import frontend, reference, training
-from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, Target, default_interface, lower
+from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, Optimize, Target, default_interface, lower
 from hwgen.emit import FileSet, Strategy, Vectors, check_target, default_hls_interface, hls_project, rtl_project
 from hwgen.emulator import Emulator, EmulatorEngine, emulator
 from hwgen.errors import InputError, ProjectError
@@ -318,6 +318,7 @@ def build(
     clock_ns: float = DEFAULT_CLOCK_NS,
     fpga: str | Target | None = None,
     plan: ClockPlan | None = None,
+    optimize: str | Optimize | None = None,
     io: str | Interface | None = None,
     inputs: ArrayLike | Sequence[ArrayLike] | None = None,
     overwrite: bool = False,
@@ -334,6 +335,8 @@ def build(
         fpga: of Verilog: the family whose adders it is made for: ``"amd"`` (the default), ``"intel"``, ``"lattice"`` or
             ``"generic"``.
         plan: of Verilog: how it is pipelined; None for registers behind every adder.
+        optimize: of Verilog: ``"latency"`` (the default) for balanced trees of adders, ``"luts"`` for sums that share
+            what they can, with fewer LUTs and more rows of logic, so more cycles from input to output.
         io: ``"parallel"``, a sample at once, or ``"stream"``, a pixel a cycle; None for a stream where there is a
             convolution, in C++ one over an image of more than 1,024 codes, else parallel.
         inputs: real data for the project's own testbench, (samples, *shape); chosen by hwgen where None.
@@ -355,10 +358,13 @@ def build(
         family = _family(fpga)
         part = part or (DEFAULT_PART if family.name == DEFAULT_FPGA else family.name)
         interface = interface or default_interface(network)
-        circuit = lower(network, family, plan or ClockPlan(DEFAULT_ADDERS_PER_STAGE), interface)
+        aim = Optimize.LATENCY if optimize is None else _choice(Optimize, optimize, "optimize")
+        circuit = lower(network, family, plan or ClockPlan(DEFAULT_ADDERS_PER_STAGE), interface, aim)
     else:
-        if fpga is not None or plan is not None:
-            raise InputError("the FPGA family and the pipelining are options of Verilog: add --target rtl.")
+        if any(option is not None for option in (fpga, plan, optimize)):
+            raise InputError(
+                "the FPGA family, the pipelining and what to optimize for are options of Verilog: add --target rtl."
+            )
         interface = interface or default_hls_interface(network)
         chosen = Strategy.MULTIPLIERS if strategy is None else _choice(Strategy, strategy, "strategy")
         part = part or DEFAULT_PART
@@ -620,6 +626,7 @@ __all__ = [
     "Inspection",
     "Interface",
     "Model",
+    "Optimize",
     "PredictionEngine",
     "SimulationEngine",
     "Strategy",

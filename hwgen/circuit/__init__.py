@@ -10,7 +10,7 @@ from hwgen.circuit.schedule import ClockPlan
 from hwgen.circuit.size import circuit_terms
 from hwgen.circuit.solver import adder_graph, solve
 from hwgen.circuit.streams import Stream
-from hwgen.circuit.target import AMD, TARGETS, Target
+from hwgen.circuit.target import AMD, TARGETS, Optimize, Target
 from hwgen.circuit.window import Window
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Circuit",
     "ClockPlan",
     "Interface",
+    "Optimize",
     "Output",
     "Parity",
     "Piece",

@@ -13,7 +13,7 @@ from hwgen.circuit.schedule import ClockPlan, stages
 from hwgen.circuit.size import check_size
 from hwgen.circuit.spatial import parallel_conv, parallel_pool, stream_conv, stream_pool
 from hwgen.circuit.streams import Source, Stream, with_depths
-from hwgen.circuit.target import Target
+from hwgen.circuit.target import Optimize, Target
 from hwgen.errors import UnsupportedError
 from hwgen.ir import (
     ArgMax,
@@ -35,13 +35,19 @@ from hwgen.ir import (
 
 
 def lower(
-    network: Network, target: Target, plan: ClockPlan, interface: Interface | None = None, effort: str = "normal"
+    network: Network,
+    target: Target,
+    plan: ClockPlan,
+    interface: Interface | None = None,
+    optimize: Optimize = Optimize.LUTS,
+    effort: str = "normal",
 ) -> Circuit:
     """Build a pipelined circuit.
 
     Args:
-        effort: of the search for few LUTs, as in ``solve``.
         interface: how samples come; None for a stream where there is a convolution, else parallel.
+        optimize: for few LUTs, or for few rows of logic from input to output.
+        effort: of the search for few LUTs, as in ``solve``.
     Raises:
         UnsupportedError: a network too large to unroll, or one whose pixels cannot come in a stream.
         CircuitError: a sum needs more than 62 bits.
@@ -49,6 +55,8 @@ def lower(
     """
     interface = default_interface(network) if interface is None else interface
     check_size(network, interface)
+    if optimize is Optimize.LATENCY:
+        target, effort = replace(target, carry_save=False), "none"
     lowering = _Lowering(network, target, interface, effort)
     build = lowering.build
     for layer in network.layers:

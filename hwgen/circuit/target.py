@@ -1,6 +1,7 @@
-"""``Target``: what an FPGA family's carry logic can do."""
+"""``Target``: what an FPGA family's carry logic can do. ``Optimize``: what circuits are made small in."""
 
 from dataclasses import dataclass
+from enum import Enum
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +25,10 @@ LATTICE = Target("lattice", 2)
 GENERIC = Target("generic", 2)
 
 TARGETS = {target.name: target for target in (AMD, INTEL, LATTICE, GENERIC)}
+
+
+class Optimize(Enum):
+    """What a circuit is made small in."""
+
+    LATENCY = "latency"  # balanced trees of adders; no column shares a sum with another
+    LUTS = "luts"  # shared sums, on AMD bit by bit: fewer LUTs, more rows of logic on a path

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hwgen.circuit import TARGETS, Circuit, ClockPlan, circuit_terms, default_interface, lower
+from hwgen.circuit import TARGETS, Circuit, ClockPlan, Optimize, circuit_terms, default_interface, lower
 from hwgen.errors import CircuitError, UnsupportedError
 from hwgen.fixed import IntArray
 from hwgen.ir import Network, value_ranges
@@ -135,7 +135,7 @@ def small_circuit(network: Network) -> Circuit | None:
     try:
         if circuit_terms(network, interface) > _MOST_TERMS:
             return None
-        return lower(network, TARGETS["generic"], ClockPlan(None), interface)
+        return lower(network, TARGETS["generic"], ClockPlan(None), interface, Optimize.LATENCY)
     except (UnsupportedError, CircuitError):
         return None
 

@@ -14,7 +14,7 @@ from oracle.given_heads import beside, networks_of_given_heads
 from oracle.networks import random_inputs, random_network
 
 from hwgen import api
-from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, lower
+from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, Optimize, lower
 from hwgen.emit import rtl_project
 from hwgen.errors import CircuitError, InputError, ToolMissingError
 from hwgen.fixed import FixedType, Overflow, Rounding
@@ -95,7 +95,7 @@ def test_more_random_networks_are_equal_in_every_pipelining(engine: RtlEngine, b
 def check(engine: RtlEngine, seed: int, network: Network) -> None:
     plan = list(PLANS.values())[seed % 3]
     family = list(TARGETS.values())[seed % 4]
-    circuit = lower(network, family, plan)
+    circuit = lower(network, family, plan, optimize=list(Optimize)[seed // 4 % 2])
     files = verilog(network, circuit)
     given = random_inputs(Random(seed), network, 200)
     report = verify_opened_rtl(rtl_project_from_files(files, "a test"), engine, samples=200, given=given)
@@ -104,10 +104,14 @@ def check(engine: RtlEngine, seed: int, network: Network) -> None:
     assert report.samples >= 200
 
 
-@pytest.mark.parametrize("plan", PLANS)
-def test_the_jet_model_is_equal_in_every_pipelining(engine: RtlEngine, shared: Path, tmp_path: Path, plan: str) -> None:
+@pytest.mark.parametrize(
+    ("plan", "optimize"), [*((plan, Optimize.LATENCY) for plan in PLANS), (next(iter(PLANS)), Optimize.LUTS)]
+)
+def test_the_jet_model_is_equal_in_every_pipelining(
+    engine: RtlEngine, shared: Path, tmp_path: Path, plan: str, optimize: Optimize
+) -> None:
     model = api.load(shared / "models/jet_qkeras_3layer_fullh5/QKERAS_3layer.h5", input_type="fixed<16,6>")
-    built = api.build(model, tmp_path / "jet", target="rtl", plan=PLANS[plan])
+    built = api.build(model, tmp_path / "jet", target="rtl", plan=PLANS[plan], optimize=optimize)
     report = api.verify(tmp_path / "jet", samples=1000)
     assert isinstance(report, RtlReport)
     assert report.equal, report.summary()

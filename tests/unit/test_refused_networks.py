@@ -203,7 +203,7 @@ def folder(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         (
             {"fpga": "amd"},
-            "the FPGA family and the pipelining are options of Verilog: add --target rtl.",
+            "the FPGA family, the pipelining and what to optimize for are options of Verilog: add --target rtl.",
         ),
     ],
 )
