@@ -47,6 +47,10 @@ test: $(READY) ## the tests
 bench: $(READY) ## every published figure, measured again
 	@$(RUN) benchmarks/run.py $(ARGS)
 
+.PHONY: bench-luts
+bench-luts: $(READY) ## LUTs of sparse matrices beside those of peers (extra peers); ARGS=--quick for two cases
+	@$(RUN) benchmarks/luts.py $(ARGS)
+
 ##@ Develop
 .PHONY: setup
 setup: $(READY) ## the virtual environment .venv, and nothing else

@@ -14,23 +14,22 @@ from oracle.mutant_campaign import Campaign, Language, Outcome, Result, cases, d
 
 from hwgen.verify.run import DEFAULT_SAMPLES
 
-VERILOG_SHARE = 0.6
+SHARES = {Language.VERILOG: 0.5, Language.STREAM: 0.2, Language.CPP: 0.3}
 
 
 def main() -> int:
     """Draw mutants, verify each, print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=500, help="mutants, three fifths of them in Verilog")
+    parser.add_argument("--count", type=int, default=500, help="mutants, half of them in Verilog, a fifth in streams")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of mutants")
     parser.add_argument("--samples", type=int, default=DEFAULT_SAMPLES, help="vectors for each, as in hwgen verify")
     options = parser.parse_args()
-    verilog = round(options.count * VERILOG_SHARE)
     start = time.perf_counter()
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="hwgen-mutants-") as folder:
         campaign = Campaign(Path(folder), options.samples)
-        for language, count in ((Language.VERILOG, verilog), (Language.CPP, options.count - verilog)):
-            for case, mutant in drawn(cases(language), count, options.seed):
+        for language, share in SHARES.items():
+            for case, mutant in drawn(cases(language), round(options.count * share), options.seed):
                 result = campaign.run(case, mutant)
                 results.append(result)
                 note = f" ({result.note})" if result.note else ""

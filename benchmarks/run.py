@@ -25,6 +25,8 @@ ONE_CORE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREAD
 RTL_SAMPLES = 1_000_000
 QUICK_RTL_SAMPLES = 20_000
 
+EMULATED = {"small": "16-64-32-32-5", "large": "64-1024-1024-10 at 90 % zeros"}
+
 Figures = dict[str, float | str]
 
 
@@ -54,6 +56,9 @@ def plan(folder: Path, quick: bool) -> dict[str, tuple[str, ...]]:
         "pristine",
     )
     rows["C++ by hls4ml, g++"] = ("measure_hls4ml.py", str(folder))
+    for engine, size in (("interpreter", "small"), ("compiled", "small"), ("interpreter", "large")):
+        name = f"emulator, {engine}, {EMULATED[size]}"
+        rows[name] = ("measure_emulator.py", str(folder), engine, size)
     samples = QUICK_RTL_SAMPLES if quick else RTL_SAMPLES
     for compiler in compilers[-1:] if quick else compilers:
         rows[f"Verilog by hwgen, Verilator, {compiler}"] = ("measure_rtl.py", str(folder), compiler, str(samples))
@@ -117,7 +122,19 @@ def tables(found: dict[str, list[Figures]]) -> list[Table]:
         spread(built, "build_wall_s", digits=2),
         *(f"{built[0][key]:,}" for key in ("adders", "latency_cycles")),
     )
-    return [reference, simulation, circuit]
+    emulation = Table(title="Emulator, codes to codes, one core", title_justify="left", box=None)
+    for heading in ("", "compile, CPU s", "compile, wall s", "thousand samples/s", "equal to the reference"):
+        emulation.add_column(heading, justify="right" if heading else "left")
+    for name, figures in found.items():
+        if "ready_cpu_s" in figures[0]:
+            emulation.add_row(
+                name,
+                spread(figures, "ready_cpu_s"),
+                spread(figures, "ready_wall_s"),
+                spread(figures, "samples_s", 1e-3, 0),
+                f"{min(float(figure['equal']) for figure in figures):.2%}",
+            )
+    return [reference, simulation, circuit, emulation]
 
 
 def versions(found: dict[str, list[Figures]]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from hwgen.api import (
     BuildResult,
     CheckReport,
+    EmulatedModel,
     Inspection,
     Model,
     Strategy,
@@ -10,6 +11,7 @@ from hwgen.api import (
     VerifyReport,
     build,
     check,
+    emulate,
     golden,
     inspect,
     load,
@@ -17,12 +19,14 @@ from hwgen.api import (
     train,
     verify,
 )
+from hwgen.circuit import solve
 from hwgen.errors import HwgenError
 from hwgen.hls4ml_backend import hls4ml_config_from_keras, hls4ml_from_keras
 
 __all__ = [
     "BuildResult",
     "CheckReport",
+    "EmulatedModel",
     "HwgenError",
     "Inspection",
     "Model",
@@ -31,12 +35,14 @@ __all__ = [
     "VerifyReport",
     "build",
     "check",
+    "emulate",
     "golden",
     "hls4ml_config_from_keras",
     "hls4ml_from_keras",
     "inspect",
     "load",
     "mapped",
+    "solve",
     "train",
     "verify",
 ]

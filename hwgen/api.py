@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
-from functools import wraps
+from functools import lru_cache, wraps
 from hashlib import sha256
 from inspect import signature
 from numbers import Integral, Real
@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hwgen import frontend, reference, training
-from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, Target, default_interface, lower
-from hwgen.emit import FileSet, Strategy, Vectors, default_hls_interface, hls_project, rtl_project
+from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, Optimize, Target, default_interface, lower
+from hwgen.emit import FileSet, Strategy, Vectors, check_target, default_hls_interface, hls_project, rtl_project
+from hwgen.emulator import Emulator, EmulatorEngine, emulator
 from hwgen.errors import InputError, ProjectError
 from hwgen.fixed import IntArray
 from hwgen.frontend import Inspection
@@ -58,6 +59,13 @@ GOLDEN_SUFFIX = ".golden"  # of the folder beside a project
 _T = TypeVar("_T")
 
 
+class PredictionEngine(Enum):
+    """What computes the codes of a model."""
+
+    REFERENCE = "reference"  # NumPy
+    EMULATOR = "emulator"  # a kernel compiled once for all models
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A network that runs: what ``hwgen.load`` returns.
@@ -70,22 +78,34 @@ class Model:
     network: Network
     source_sha256: str | None = None
 
-    def codes(self, data: ArrayLike | Sequence[ArrayLike]) -> IntArray | tuple[IntArray, ...]:
+    def codes(
+        self, data: ArrayLike | Sequence[ArrayLike], engine: str | PredictionEngine = PredictionEngine.REFERENCE
+    ) -> IntArray | tuple[IntArray, ...]:
         """Output codes for real data: exactly the integers that the hardware gives.
 
         Args:
             data: (samples, *shape); a sequence of such arrays for several inputs.
+            engine: ``"reference"``, or ``"emulator"`` for large data: the same codes from a compiled kernel.
         Returns:
             (samples, *shape) int64, or a tuple of them for several outputs.
         Raises:
             InputError: wrong shape, or data off the input's grid.
+            ToolMissingError: of the emulator: no C++ compiler.
         """
-        return _one_or_all(reference.simulate(self.network, reference.encode(self.network, data)))
+        return _one_or_all(self._run(data, engine))
 
-    def predict(self, data: ArrayLike | Sequence[ArrayLike]) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]:
+    def predict(
+        self, data: ArrayLike | Sequence[ArrayLike], engine: str | PredictionEngine = PredictionEngine.REFERENCE
+    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]:
         """Output values for real data: ``codes`` times the output's step, in float64; arguments as in ``codes``."""
-        codes = reference.simulate(self.network, reference.encode(self.network, data))
-        return _one_or_all(reference.decode(self.network, codes))
+        return _one_or_all(reference.decode(self.network, self._run(data, engine)))
+
+    def _run(self, data: ArrayLike | Sequence[ArrayLike], engine: str | PredictionEngine) -> tuple[IntArray, ...]:
+        chosen = _choice(PredictionEngine, engine, "engine")
+        codes = reference.encode(self.network, data)
+        if chosen is PredictionEngine.EMULATOR:
+            return _interpreting(self.network).codes(codes)
+        return reference.simulate(self.network, codes)
 
     def trace(self, data: ArrayLike | Sequence[ArrayLike]) -> Mapping[str, IntArray]:
         """Codes of every value of the network by name, inputs included; arguments as in ``codes``."""
@@ -93,6 +113,11 @@ class Model:
 
     def __str__(self) -> str:
         return network_text(self.network)
+
+
+@lru_cache(maxsize=4)
+def _interpreting(network: Network) -> Emulator:
+    return emulator(network, EmulatorEngine.INTERPRETER)
 
 
 def _one_or_all(results: tuple[_T, ...]) -> _T | tuple[_T, ...]:
@@ -122,6 +147,7 @@ _ARGUMENTS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "head": ((str,), "text"),
     "waveform": _PATH_OR_NONE,
     "model": ((Model,), "what hwgen.load returns"),
+    "network": ((Model, Network), "what hwgen.load returns, or its network"),
     "part": _TEXT_OR_NONE,
     "compiler": _TEXT_OR_NONE,
     "family": ((str,), "a family's name"),
@@ -185,6 +211,61 @@ def load(
     return Model(network, sha256(Path(path).read_bytes()).hexdigest())
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class EmulatedModel:
+    """A network on one core's vectors: what ``hwgen.emulate`` returns.
+
+    Attributes:
+        emulator: takes and gives codes, without the conversion of real data, which takes longer than the network.
+    """
+
+    emulator: Emulator
+
+    @property
+    def engine(self) -> EmulatorEngine:
+        """How it computes: from tables, or as C++ of its own."""
+        return self.emulator.engine
+
+    def codes(self, data: ArrayLike | Sequence[ArrayLike]) -> IntArray | tuple[IntArray, ...]:
+        """Output codes for real data, as ``Model.codes``."""
+        network = self.emulator.network
+        return _one_or_all(self.emulator.codes(reference.encode(network, data)))
+
+    def predict(self, data: ArrayLike | Sequence[ArrayLike]) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]:
+        """Output values for real data, as ``Model.predict``."""
+        network = self.emulator.network
+        return _one_or_all(reference.decode(network, self.emulator.codes(reference.encode(network, data))))
+
+
+@_checked
+def emulate(
+    network: Model | Network,
+    engine: str | EmulatorEngine | None = None,
+    *,
+    compiler: str | None = None,
+    cache: bool = True,
+    progress: Progress | None = None,
+) -> EmulatedModel:
+    """Compile a network for whole data sets, with the reference's codes.
+
+    Args:
+        network: a model, or a network.
+        engine: ``"compiled"`` writes C++ of this network; ``"interpreter"`` runs its tables in a kernel that is
+            compiled once for all networks. None compiles a small network; the result's ``engine`` says which it was.
+        compiler: ``"g++"``, ``"clang++"`` or a path; None chooses one.
+        cache: keep compiled kernels in the user's cache.
+        progress: told what is being compiled.
+    Raises:
+        InputError: an engine that is none of the two.
+        TypeRangeError: a sum may reach 2**62, or a shift to the left may leave 64 bits.
+        ToolMissingError: no C++ compiler.
+        ToolFailedError: the compiler fails.
+    """
+    chosen = None if engine is None else _choice(EmulatorEngine, engine, "engine")
+    given = network.network if isinstance(network, Model) else network
+    return EmulatedModel(emulator(given, chosen, compiler=compiler, cache=cache, progress=progress))
+
+
 @_checked
 def inspect(
     path: str | Path,
@@ -243,6 +324,7 @@ def build(
     clock_ns: float = DEFAULT_CLOCK_NS,
     fpga: str | Target | None = None,
     plan: ClockPlan | None = None,
+    optimize: str | Optimize | None = None,
     io: str | Interface | None = None,
     inputs: ArrayLike | Sequence[ArrayLike] | None = None,
     overwrite: bool = False,
@@ -259,6 +341,8 @@ def build(
         fpga: of Verilog: the family whose adders it is made for: ``"amd"`` (the default), ``"intel"``, ``"lattice"`` or
             ``"generic"``.
         plan: of Verilog: how it is pipelined; None for registers behind every adder.
+        optimize: of Verilog: ``"latency"`` (the default) for balanced trees of adders, ``"luts"`` for sums that share
+            what they can, with fewer LUTs and more rows of logic, so more cycles from input to output.
         io: ``"parallel"``, a sample at once, or ``"stream"``, a pixel a cycle; None for a stream where there is a
             convolution, in C++ one over an image of more than 1,024 codes, else parallel.
         inputs: real data for the project's own testbench, (samples, *shape); chosen by hwgen where None.
@@ -269,6 +353,7 @@ def build(
         UnsupportedError: for Verilog, a network that cannot be streamed, or one too large to unroll.
     """
     kind = _choice(BuildTarget, target, "target")
+    check_target(Path(directory), overwrite)
     network = model.network
     circuit = None
     interface = None if io is None else _choice(Interface, io, "io")
@@ -279,10 +364,13 @@ def build(
         family = _family(fpga)
         part = part or (DEFAULT_PART if family.name == DEFAULT_FPGA else family.name)
         interface = interface or default_interface(network)
-        circuit = lower(network, family, plan or ClockPlan(DEFAULT_ADDERS_PER_STAGE), interface)
+        aim = Optimize.LATENCY if optimize is None else _choice(Optimize, optimize, "optimize")
+        circuit = lower(network, family, plan or ClockPlan(DEFAULT_ADDERS_PER_STAGE), interface, aim)
     else:
-        if fpga is not None or plan is not None:
-            raise InputError("the FPGA family and the pipelining are options of Verilog: add --target rtl.")
+        if any(option is not None for option in (fpga, plan, optimize)):
+            raise InputError(
+                "the FPGA family, the pipelining and what to optimize for are options of Verilog: add --target rtl."
+            )
         interface = interface or default_hls_interface(network)
         chosen = Strategy.MULTIPLIERS if strategy is None else _choice(Strategy, strategy, "strategy")
         part = part or DEFAULT_PART
@@ -576,17 +664,22 @@ __all__ = [
     "BuildTarget",
     "CheckReport",
     "ClockPlan",
+    "EmulatedModel",
+    "EmulatorEngine",
     "Golden",
     "Inspection",
     "Interface",
     "MappedProject",
     "Model",
+    "Optimize",
+    "PredictionEngine",
     "SimulationEngine",
     "Strategy",
     "TrainResult",
     "VerifyReport",
     "build",
     "check",
+    "emulate",
     "golden",
     "inspect",
     "load",

@@ -30,6 +30,8 @@ enum Setting { SEED, GAP_PERCENT, STALL_PERCENT, LATENCY_CYCLES, ALONE, FIRST_TR
 // written: beats out that belong to no sample.
 enum Timing { CYCLE_IN, CYCLE_OUT, LATENCY, SURPLUS, TIMINGS };
 
+enum Spell { MIXED, DENSE, PAUSE, SPELLS };
+
 constexpr int64_t NOT_YET = -1;
 constexpr std::size_t IN_BEATS = HWGEN_IN_BEATS, OUT_BEATS = HWGEN_OUT_BEATS;
 constexpr uint64_t PATIENCE_CYCLES = 64; // beyond four times the latency, for a sample that does not come
@@ -161,10 +163,23 @@ class Run {
         return !settings_[ALONE] || in_ % IN_BEATS || in_ / IN_BEATS * OUT_BEATS <= out_;
     }
 
+    // Gaps come in spells: as many as asked for, none, or nothing else. Beats without a gap and then a pause are what
+    // fills the FIFOs where streams meet, and what shows whether line buffers empty themselves behind a sample.
+    bool gap() {
+        if (!settings_[GAP_PERCENT]) return false;
+        if (spell_cycles_ == 0) {
+            spell_ = Spell(random_.next() % SPELLS);
+            const uint64_t longest = spell_ == PAUSE ? uint64_t(settings_[LATENCY_CYCLES]) + 8 : 2 * IN_BEATS + 16;
+            spell_cycles_ = 1 + random_.next() % longest;
+        }
+        spell_cycles_ -= 1;
+        return spell_ == PAUSE || (spell_ == MIXED && random_.chance(uint64_t(settings_[GAP_PERCENT])));
+    }
+
     void cycle() {
         const bool enabled = !random_.chance(uint64_t(settings_[STALL_PERCENT]));
         // What stands at the input in a stalled cycle must not matter, so it stands there as if it were valid.
-        const bool fed = enabled && may_feed() && !random_.chance(uint64_t(settings_[GAP_PERCENT]));
+        const bool fed = enabled && may_feed() && !gap();
         top_->clk = 0;
         top_->ce = enabled;
         top_->in_valid = fed || !enabled;
@@ -267,6 +282,8 @@ class Run {
     VerilatedVcdC waveform_;
 #endif
     std::size_t in_ = 0, out_ = 0; // beats
+    Spell spell_ = MIXED;
+    uint64_t spell_cycles_ = 0; // left
     uint64_t cycle_ = 0, enabled_cycle_ = 0;
 };
 

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hwgen.circuit.adder_graph import AdderGraph, Term
+from hwgen.circuit.adder_graph import Adder, AdderGraph, Node, Term
 from hwgen.circuit.bounds import Bounds
 from hwgen.circuit.names import adder_names
 from hwgen.circuit.operations import Constant, Operation, Range, Sum
-from hwgen.circuit.solve import adder_graph
+from hwgen.circuit.rows import renumbered
+from hwgen.circuit.solver import adder_graph
 from hwgen.circuit.streams import Stream
 from hwgen.circuit.target import Target
 from hwgen.fixed import IntArray
@@ -21,9 +22,10 @@ class Builder:
         stream: to which added words belong.
     """
 
-    def __init__(self, ports: Sequence[Range], target: Target, inputs: Stream) -> None:
+    def __init__(self, ports: Sequence[Range], target: Target, inputs: Stream, effort: str = "normal") -> None:
         """``ports``: lowest and highest code of each input."""
         self.target = target
+        self.effort = effort
         self.bounds = Bounds(tuple(ports))
         self.operations: list[Operation] = []
         self.names: list[str] = []
@@ -63,11 +65,10 @@ class Builder:
         weight, bias, given = self._varying(weight, bias, given)
         graph = self._graph(weight, bias, given)
         nodes = list(given)
-        for adder_name, adder in zip(adder_names(graph, name), graph.adders, strict=True):
-            terms = tuple(Term(nodes[t.node], t.shift, t.negative) for t in adder.terms)
-            nodes.append(self.add(Sum(terms, adder.constant), layer, adder_name))
+        for node_name, node in zip(adder_names(graph, name), graph.nodes, strict=True):
+            nodes.append(self.add(_operation(node, nodes), layer, node_name))
         words = []
-        for j, output in enumerate(graph.outputs):
+        for j, output in enumerate(graph.results):
             if output.node is None:
                 words.append(self.add(Constant(output.constant), layer, f"{name}_{j}"))
             elif output.shift:
@@ -79,7 +80,11 @@ class Builder:
     def _varying(
         self, weight: IntArray, bias: Sequence[int], given: Sequence[int]
     ) -> tuple[IntArray, list[int], list[int]]:
-        """The same sums without the words that never change: what they add goes into the bias."""
+        """The same sums over each word once, and without those that never change: what they add goes into the bias."""
+        words, at = np.unique(np.array(given, dtype=np.int64), return_inverse=True)
+        together = np.zeros((len(words), weight.shape[1]), dtype=np.int64)
+        np.add.at(together, at, weight)
+        weight, given = together, words.tolist()
         constant = [low == high for low, high in (self.ranges[word] for word in given)]
         total = list(bias)
         for row in np.flatnonzero(constant).tolist():
@@ -93,5 +98,12 @@ class Builder:
         low, high = zip(*(self.ranges[word] for word in given), strict=True) if given else ((), ())
         key = (weight.shape, np.ascontiguousarray(weight).tobytes(), tuple(bias), low, high)
         if key not in self._graphs:
-            self._graphs[key] = adder_graph(weight, low, high, list(bias), self.target)
+            self._graphs[key] = adder_graph(weight, low, high, list(bias), self.target, effort=self.effort)
         return self._graphs[key]
+
+
+def _operation(node: Node, words: Sequence[int]) -> Operation:
+    """A graph's node over words."""
+    if isinstance(node, Adder):
+        return Sum(tuple(Term(words[t.node], t.shift, t.negative) for t in node.terms), node.constant)
+    return renumbered(node, words)

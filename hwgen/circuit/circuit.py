@@ -1,12 +1,13 @@
 """``Circuit``: words and the operations between them, each in its pipeline stage."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from hwgen.circuit.bounds import Bounds
 from hwgen.circuit.operations import Gather, Operation, Queued, Range, Starting, Sum, evaluate, sources
+from hwgen.circuit.rows import Row
 from hwgen.circuit.streams import Stream, beat_cycles, with_depths
 from hwgen.circuit.target import Target
 from hwgen.errors import CircuitError
@@ -134,31 +135,48 @@ class Circuit:
         found = self._evaluate(inputs, [words for _, words in self.values])
         return {name: array.reshape(len(inputs[0]), -1) for (name, _), array in zip(self.values, found, strict=True)}
 
-    def _evaluate(self, inputs: Sequence[IntArray], wanted: Sequence[Sequence[int]]) -> list[IntArray]:
-        """The words of each group, (samples * beats, words); a word that nobody reads any more is forgotten."""
+    def word_values(
+        self, inputs: Sequence[IntArray], altered: Callable[[int, IntArray], IntArray] | None = None
+    ) -> Iterator[IntArray]:
+        """What each word is in every beat of every sample, (samples * beats of its stream,), one word after the other.
+
+        One that no later word reads is not kept.
+
+        Args:
+            inputs: as of ``codes``.
+            altered: what is to stand instead of a word, by its number and what it is: to see what a fault does.
+        """
         samples = len(inputs[0])
         flat = tuple(
             codes.reshape(samples * port.beats, port.codes) for port, codes in zip(self.inputs, inputs, strict=True)
         )
         last = {source: number for number, word in enumerate(self.words) for source in sources(word.operation)}
-        last |= {word: len(self.words) for group in wanted for word in group}
         done: dict[int, list[int]] = {}
         for source, number in last.items():
             done.setdefault(number, []).append(source)
         words: list[IntArray] = []
         for number, word in enumerate(self.words):
-            words.append(evaluate(word.operation, words, flat, samples, self.streams[word.stream]))
+            codes = evaluate(word.operation, words, flat, samples, self.streams[word.stream])
+            words.append(codes if altered is None else altered(number, codes))
+            yield words[number]
             for source in done.get(number, ()):
                 words[source] = _FORGOTTEN
-        return [np.stack([words[word] for word in group], axis=1) for group in wanted]
+            if number not in last:
+                words[number] = _FORGOTTEN
+
+    def _evaluate(self, inputs: Sequence[IntArray], wanted: Sequence[Sequence[int]]) -> list[IntArray]:
+        """The words of each group, (samples * beats, words)."""
+        asked = {word for group in wanted for word in group}
+        found = {number: values for number, values in enumerate(self.word_values(inputs)) if number in asked}
+        return [np.stack([found[word] for word in group], axis=1) for group in wanted]
 
     def check(self) -> "Circuit":
         """Return the circuit if every invariant holds.
 
         A word reads earlier words of its stream, valid no later than itself, or, where it starts a stream, words of the
-        source, valid when they are taken; its interval is what its operation gives, and fits 64 bits with a sign;
-        outputs are of one stream and fit their type; the latency is what streams and stages make it; FIFOs are as deep
-        as they have to be.
+        source, valid when they are taken; its interval is what its operation gives, and fits 64 bits with a sign; ports
+        have as many beats as their stream; outputs are of one stream and fit their type; the latency is what streams
+        and stages make it; FIFOs are as deep as they have to be.
 
         Raises:
             CircuitError: one does not; the message names the word.
@@ -169,28 +187,55 @@ class Circuit:
             self._check_sources(number, word)
             low, high = bounds.add(word.operation)
             if (low, high) != (word.low, word.high):
-                raise CircuitError(f"word {word.name!r} reaches {low} to {high}, not {word.low} to {word.high}.")
+                raise CircuitError(
+                    f"word {word.name!r} reaches {low} to {high}; the circuit says {word.low} to {word.high}."
+                )
             if not _WIDEST.holds(low, high):
                 raise CircuitError(
                     f"word {word.name!r} reaches {low} to {high}, more than the 64 bits of a circuit's words."
                 )
+        for port in self.inputs:
+            self._check_beats("input", port, self.streams[0])
         for port, result in zip(self.outputs, self.results, strict=True):
-            if len(result) != port.codes:
-                raise CircuitError(f"output {port.name!r} needs {port.codes} words, has {len(result)}.")
-            for index in result:
-                word = self.words[index]
-                if word.stream != self.result_stream or not port.type.holds(word.low, word.high):
-                    raise CircuitError(
-                        f"output {port.name!r}: word {word.name!r} is of another stream or does not fit {port.type}."
-                    )
-        if with_depths(self.streams) != self.streams:
-            raise CircuitError("a FIFO where streams are joined is not as deep as their latencies ask.")
+            self._check_output(port, result)
+        for name, codes in self.values:
+            if not all(0 <= code < len(self.words) for code in codes):
+                raise CircuitError(f"value {name!r} has words that are not among the circuit's {len(self.words)}.")
+        for stream, needed in zip(self.streams, with_depths(self.streams), strict=True):
+            if stream != needed:
+                asked, had = ([source.depth for source in each.sources] for each in (needed, stream))
+                raise CircuitError(f"stream {stream.name!r} needs FIFOs of {asked} beats to wait in, has {had}.")
         latency = latency_cycles(
             self.streams, [word.stage for word in self.words], [word.stream for word in self.words], self.results
         )
         if latency != self.latency_cycles:
-            raise CircuitError(f"the latency is {latency} cycles, not {self.latency_cycles}.")
+            raise CircuitError(
+                f"stages and streams make a latency of {latency} cycles; the circuit says {self.latency_cycles}."
+            )
         return self
+
+    def _check_beats(self, side: str, port: Port, stream: Stream) -> None:
+        if port.beats != stream.beats or port.size % port.beats:
+            raise CircuitError(
+                f"{side} {port.name!r} comes in {port.beats} beats of its {port.size} codes, stream {stream.name!r} in "
+                f"{stream.beats}."
+            )
+
+    def _check_output(self, port: Port, result: Sequence[int]) -> None:
+        self._check_beats("output", port, self.streams[self.result_stream])
+        if len(result) != port.codes:
+            raise CircuitError(f"output {port.name!r} needs {port.codes} words, has {len(result)}.")
+        for index in result:
+            word = self.words[index]
+            if word.stream != self.result_stream:
+                stream, others = self.streams[word.stream].name, self.streams[self.result_stream].name
+                raise CircuitError(
+                    f"output {port.name!r}: word {word.name!r} is of stream {stream!r}, the first of stream {others!r}."
+                )
+            if not port.type.holds(word.low, word.high):
+                raise CircuitError(
+                    f"output {port.name!r}: word {word.name!r} reaches {word.low} to {word.high}, beyond {port.type}."
+                )
 
     def _check_sources(self, number: int, word: Word) -> None:
         operation = word.operation
@@ -199,20 +244,29 @@ class Circuit:
         given = {source.stream: source.stage for source in stream.sources} if starts else {word.stream: word.stage}
         kinds = stream.gathers, stream.joins
         if starts and kinds != (isinstance(operation, Gather), isinstance(operation, Queued)):
-            raise CircuitError(f"word {word.name!r} takes its value in another way than stream {stream.name!r} does.")
+            raise CircuitError(
+                f"word {word.name!r} is a {type(operation).__name__}, with which no word of stream {stream.name!r} "
+                f"starts."
+            )
         for source in sources(operation):
             if not 0 <= source < number:
                 raise CircuitError(f"word {word.name!r} reads word {source}, which is not an earlier one.")
             read = self.words[source]
             if read.stream not in given:
-                raise CircuitError(f"word {word.name!r} reads {read.name!r} of another stream.")
+                raise CircuitError(
+                    f"word {word.name!r} of stream {stream.name!r} reads {read.name!r}, which is of stream "
+                    f"{self.streams[read.stream].name!r}."
+                )
             if read.stage > given[read.stream]:
-                raise CircuitError(f"word {word.name!r} of stage {word.stage} reads {read.name!r} too early.")
+                raise CircuitError(
+                    f"word {word.name!r} reads {read.name!r} too early: in stage {given[read.stream]}, before stage "
+                    f"{read.stage}."
+                )
 
     @property
     def adders(self) -> int:
         """Rows of carry logic that add."""
-        return sum(isinstance(word.operation, Sum) for word in self.words)
+        return sum(isinstance(word.operation, Sum | Row) for word in self.words)
 
 
 def result_stage(results: Sequence[Sequence[int]], stage: Sequence[int]) -> int:

@@ -28,13 +28,17 @@ from hwgen.circuit.operations import (
     Wrap,
     ZeroOutside,
 )
+from hwgen.circuit.rows import Lane, Parity, Piece, Row, Total
 from hwgen.circuit.streams import Source, Stream
 from hwgen.circuit.target import Target
 from hwgen.circuit.window import Window
 from hwgen.errors import CircuitError, InputError
 from hwgen.fixed import FixedType
 
-FORMAT = 3
+FORMAT = 4
+
+# What reading meets where fields are missing, of another type, or out of range.
+_DAMAGE = (ArithmeticError, AttributeError, InputError, LookupError, RecursionError, TypeError, ValueError)
 
 _KINDS: dict[str, Callable[..., Operation]] = {
     kind.__name__: kind
@@ -66,7 +70,7 @@ def circuit_to_json(circuit: Circuit) -> str:
     document = {
         "format": FORMAT,
         "name": circuit.name,
-        "target": {"name": circuit.target.name, "operands": circuit.target.operands},
+        "target": asdict(circuit.target),
         "latency_cycles": circuit.latency_cycles,
         "inputs": [_port(port) for port in circuit.inputs],
         "streams": [asdict(stream) for stream in circuit.streams],
@@ -99,7 +103,7 @@ def circuit_from_json(text: str) -> Circuit:
         document = json.loads(text)
         if document["format"] != FORMAT:
             raise CircuitError(f"a circuit of format {FORMAT} was expected, got format {document['format']!r}.")
-        circuit = Circuit(
+        return Circuit(
             document["name"],
             Target(**document["target"]),
             tuple(_read_port(port) for port in document["inputs"]),
@@ -109,10 +113,9 @@ def circuit_from_json(text: str) -> Circuit:
             tuple(tuple(result) for result in document["results"]),
             tuple((name, tuple(words)) for name, words in document["values"]),
             document["latency_cycles"],
-        )
-    except (KeyError, TypeError, ValueError, InputError) as error:
+        ).check()
+    except _DAMAGE as error:
         raise CircuitError(f"the text is no JSON form of a circuit: {type(error).__name__}: {error}.") from error
-    return circuit.check()
 
 
 def _port(port: Port) -> dict[str, Any]:
@@ -139,7 +142,27 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if isinstance(operation, Sum):
         terms = [[term.node, term.shift, term.negative] for term in operation.terms]
         return document | {"terms": terms, "constant": operation.constant}
+    match operation:
+        case Row():
+            lanes = [_lane(lane) for lane in operation.lanes]
+            (carry,) = _lane((operation.carry,))
+            return document | {"lanes": lanes, "carry": carry, "width": operation.width, "open": operation.open}
+        case Parity():
+            return document | {"inputs": _lane(operation.inputs)}
+        case Total():
+            lane, terms = _lane(operation.lane), [list(term) for term in operation.terms]
+            return document | {
+                "lane": lane, "signed": operation.signed, "terms": terms, "constant": operation.constant
+            }  # fmt: skip
     return document | {field.name: getattr(operation, field.name) for field in fields(operation)}
+
+
+def _lane(lane: Lane) -> list[list[int | bool | None]]:
+    return [[piece.node, piece.low, piece.count, piece.inverted] for piece in lane]
+
+
+def _read_lane(lane: list[tuple[int | None, int, int, bool]]) -> Lane:
+    return tuple(Piece(*piece) for piece in lane)
 
 
 def _read_word(operation: dict[str, Any], **document: Any) -> Word:
@@ -149,6 +172,15 @@ def _read_word(operation: dict[str, Any], **document: Any) -> Word:
 def _read_operation(kind: str, **document: Any) -> Operation:
     if kind == Sum.__name__:
         return Sum(tuple(Term(*term) for term in document["terms"]), document["constant"])
+    match kind:
+        case "Row":
+            a, b, c, d = (_read_lane(lane) for lane in document["lanes"])
+            return Row((a, b, c, d), Piece(*document["carry"]), document["width"], document["open"])
+        case "Parity":
+            return Parity(_read_lane(document["inputs"]))
+        case "Total":
+            terms = tuple((node, coefficient) for node, coefficient in document["terms"])
+            return Total(_read_lane(document["lane"]), document["signed"], terms, document["constant"])
     return _KINDS[kind](
         **{field: tuple(value) if isinstance(value, list) else value for field, value in document.items()}
     )

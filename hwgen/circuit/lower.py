@@ -13,7 +13,7 @@ from hwgen.circuit.schedule import ClockPlan, stages
 from hwgen.circuit.size import check_size
 from hwgen.circuit.spatial import parallel_conv, parallel_pool, stream_conv, stream_pool
 from hwgen.circuit.streams import Source, Stream, with_depths
-from hwgen.circuit.target import Target
+from hwgen.circuit.target import Optimize, Target
 from hwgen.errors import UnsupportedError
 from hwgen.ir import (
     ArgMax,
@@ -34,11 +34,20 @@ from hwgen.ir import (
 )
 
 
-def lower(network: Network, target: Target, plan: ClockPlan, interface: Interface | None = None) -> Circuit:
+def lower(
+    network: Network,
+    target: Target,
+    plan: ClockPlan,
+    interface: Interface | None = None,
+    optimize: Optimize = Optimize.LUTS,
+    effort: str = "normal",
+) -> Circuit:
     """Build a pipelined circuit.
 
     Args:
         interface: how samples come; None for a stream where there is a convolution, else parallel.
+        optimize: for few LUTs, or for few rows of logic from input to output.
+        effort: of the search for few LUTs, as in ``solve``.
     Raises:
         UnsupportedError: a network too large to unroll, or one whose pixels cannot come in a stream.
         CircuitError: a sum needs more than 62 bits.
@@ -46,7 +55,9 @@ def lower(network: Network, target: Target, plan: ClockPlan, interface: Interfac
     """
     interface = default_interface(network) if interface is None else interface
     check_size(network, interface)
-    lowering = _Lowering(network, target, interface)
+    if optimize is Optimize.LATENCY:
+        target, effort = replace(target, carry_save=False), "none"
+    lowering = _Lowering(network, target, interface, effort)
     build = lowering.build
     for layer in network.layers:
         lowering.layer(layer)
@@ -123,12 +134,12 @@ class _Placed:
 class _Lowering:
     """The circuit so far, and where each value of the network is in it."""
 
-    def __init__(self, network: Network, target: Target, interface: Interface) -> None:
+    def __init__(self, network: Network, target: Target, interface: Interface, effort: str) -> None:
         self.values = network.values()
         self.beats = value_beats(network, interface)
         types = [source.value.type for source in network.inputs]
         count = self.beats[network.inputs[0].value.name]
-        self.build = Builder([(t.min_code, t.max_code) for t in types], target, Stream("in", count))
+        self.build = Builder([(t.min_code, t.max_code) for t in types], target, Stream("in", count), effort)
         self.placed: dict[str, _Placed] = {}
         for port, source in enumerate(network.inputs):
             value = source.value

@@ -12,6 +12,7 @@ from typing import assert_never
 import numpy as np
 
 from hwgen.circuit.adder_graph import Term
+from hwgen.circuit.rows import Bitwise, Parity, Row, Total, evaluate_bits, nodes_read
 from hwgen.circuit.streams import Stream
 from hwgen.fixed import FixedType, IntArray, Overflow, Quantizer, Rounding, requantize
 
@@ -177,7 +178,8 @@ class Queued:
 
 Pair = Maximum | Minimum | Product | AtLeast
 Starting = Tap | Gather | Queued  # words that start a stream: they read words of another
-Operation = Read | Constant | Sum | Shift | Sign | Clip | ZeroOutside | Wrap | Step | Lookup | Pair | Select | Starting
+Quantizing = Shift | Clip | ZeroOutside | Wrap | Step | Lookup
+Operation = Read | Constant | Sum | Bitwise | Sign | Quantizing | Pair | Select | Starting
 
 Range = tuple[int, int]
 
@@ -195,6 +197,8 @@ def sources(operation: Operation) -> tuple[int, ...]:
             return (operation.condition, operation.first, operation.second)
         case Shift() | Sign() | Clip() | ZeroOutside() | Wrap() | Step() | Lookup() | Tap() | Gather() | Queued():
             return (operation.word,)
+        case Row() | Parity() | Total():
+            return nodes_read(operation)
         case _:
             assert_never(operation)
 
@@ -264,6 +268,8 @@ def evaluate(
             return words[operation.word].reshape(samples, -1)[:, operation.beat]
         case Queued():
             return words[operation.word]
+        case Row() | Parity() | Total():
+            return evaluate_bits(operation, words, samples * stream.beats)
         case _:
             assert_never(operation)
 
@@ -338,6 +344,16 @@ def interval(operation: Operation, ranges: list[Range], inputs: tuple[Range, ...
             assert operation.otherwise is not None
             low, high = ranges[operation.word]
             return min(low, operation.otherwise), max(high, operation.otherwise)
+        case Row():
+            return 0, (1 << operation.bits) - 1
+        case Parity():
+            return 0, 1
+        case Total():
+            low = high = operation.constant
+            for word, coefficient in operation.terms:
+                ends = [coefficient * end for end in ranges[word]]
+                low, high = low + min(ends), high + max(ends)
+            return low, high
         case _:
             assert_never(operation)
 

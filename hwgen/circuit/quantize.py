@@ -7,7 +7,6 @@ import numpy as np
 from hwgen.circuit.adder_graph import Term
 from hwgen.circuit.builder import Builder
 from hwgen.circuit.operations import Clip, Lookup, Shift, Sign, Step, Sum, Wrap, ZeroOutside
-from hwgen.circuit.solve import adder_graph
 from hwgen.fixed import FixedType, Overflow, Quantizer, Rounding, requantize
 from hwgen.fixed.step import MultiplyAddShift
 from hwgen.fixed.step_form import Comparators, StepForm, Table, cheapest_form
@@ -110,17 +109,7 @@ def step_word(build: Builder, layer: StepFunction, channel: int, word: int, name
 
 
 def _scaled_word(build: Builder, layer: StepFunction, form: MultiplyAddShift, word: int, name: str) -> int:
-    low, high = build.ranges[word]
-    graph = adder_graph(np.array([[form.multiplier]]), [low], [high], [form.addend], build.target)
-    nodes = [word]
-    for number, adder in enumerate(graph.adders):
-        terms = tuple(Term(nodes[t.node], t.shift, t.negative) for t in adder.terms)
-        nodes.append(build.add(Sum(terms, adder.constant), layer.name, f"{name}_scale{number}"))
-    output = graph.outputs[0]
-    assert output.node is not None
-    line = nodes[output.node]
-    if output.shift:
-        line = build.add(Sum((Term(line, output.shift),)), layer.name, f"{name}_line")
+    (line,) = build.sums(layer.name, np.array([[form.multiplier]]), [form.addend], [word], f"{name}_scale")
     line = build.add(Shift(line, form.shift), layer.name, f"{name}_shift")
     reach = build.ranges[line]
     if reach[0] < form.low or reach[1] > form.high:

@@ -26,6 +26,7 @@ from hwgen.circuit.operations import (
     ZeroOutside,
     sources,
 )
+from hwgen.circuit.rows import Parity, Row, Total
 from hwgen.errors import InputError
 
 
@@ -108,9 +109,11 @@ def rows(operation: Operation) -> int:
             return 1
         case Maximum() | Minimum() | AtLeast() | Select() | Product():
             return 1
+        case Row() | Parity():
+            return 1
         case Shift():
             return int(operation.ties_to_even)
         case Tap():
             return int(operation.otherwise is not None)
-        case Read() | Constant() | Sign() | Wrap() | Gather() | Queued():
+        case Read() | Constant() | Sign() | Wrap() | Gather() | Queued() | Total():
             return 0

@@ -31,15 +31,34 @@ from hwgen.ir import (
 MOST_TERMS = 400_000  # beyond it a circuit fills the memory, and no FPGA holds it
 
 
+def circuit_terms(network: Network, interface: Interface) -> int:
+    """Terms that a circuit of a network adds, compares or holds.
+
+    Raises:
+        UnsupportedError: its pixels cannot come in a stream.
+    """
+    return _input_terms(network, interface) + sum(_terms(network, interface).values())
+
+
+def _terms(network: Network, interface: Interface) -> dict[str, int]:
+    """By layer."""
+    values, beats = network.values(), value_beats(network, interface)
+    return {layer.name: layer_terms(layer, [values[name] for name in layer.inputs], beats) for layer in network.layers}
+
+
+def _input_terms(network: Network, interface: Interface) -> int:
+    beats = value_beats(network, interface)
+    return sum(_side_by_side(source.value, beats) for source in network.inputs)
+
+
 def check_size(network: Network, interface: Interface) -> None:
     """Refuse what would not fit, before memory fills.
 
     Raises:
         UnsupportedError: more than ``MOST_TERMS`` terms.
     """
-    values, beats = network.values(), value_beats(network, interface)
-    terms = {layer.name: layer_terms(layer, [values[name] for name in layer.inputs], beats) for layer in network.layers}
-    total = sum(terms.values()) + sum(_side_by_side(source.value, beats) for source in network.inputs)
+    terms = _terms(network, interface)
+    total = sum(terms.values()) + _input_terms(network, interface)
     if total > MOST_TERMS:
         largest = max(terms, key=terms.__getitem__, default="")
         share = f", {terms[largest]:,} of them in layer {largest!r}" if largest else ""

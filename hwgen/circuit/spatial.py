@@ -9,7 +9,6 @@ from hwgen.circuit.builder import Builder
 from hwgen.circuit.operations import Maximum, Tap
 from hwgen.circuit.streams import Source, Stream
 from hwgen.circuit.window import sliding_window
-from hwgen.errors import CircuitError
 from hwgen.fixed import IntArray
 from hwgen.ir import Conv, MaxPool
 
@@ -120,8 +119,7 @@ def _places(shape: Sequence[int], layer: Conv | MaxPool, size: Position, dilatio
 
 
 def _largest(build: Builder, layer: str, taps: list[int], name: str) -> int:
-    if not taps:
-        raise CircuitError(f"layer {layer!r}: a window holds no value.")
+    assert taps, f"layer {layer!r}: a window lies in the padding, which check_network refuses"
     number = 0
     while len(taps) > 1:
         pairs = [taps[i : i + 2] for i in range(0, len(taps), 2)]

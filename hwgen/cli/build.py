@@ -32,6 +32,13 @@ def build_command(
             help="Of rtl: family whose adders it is made for: amd, intel, lattice or generic.",
         ),
     ] = None,
+    optimize: Annotated[
+        str | None,
+        typer.Option(
+            show_default="latency",
+            help="Of rtl. latency: balanced trees of adders. luts: shared sums; fewer LUTs, more rows of logic.",
+        ),
+    ] = None,
     io: Annotated[
         str | None,
         typer.Option(
@@ -74,6 +81,7 @@ def build_command(
         part=part,
         clock_ns=clock_ns,
         fpga=fpga,
+        optimize=optimize,
         io=io,
         plan=_plan(adders_per_stage, latency_cycles, combinational),
         inputs=data,

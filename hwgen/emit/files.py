@@ -56,12 +56,11 @@ class FileSet(Mapping[str, bytes]):
             ProjectError: the folder holds something that is not an hwgen project, or one and ``overwrite`` is off; or
                 the file system refuses.
         """
-        directory = Path(directory).resolve()  # a link to a project stays a link
-        _check_target(directory, overwrite)
+        check_target(directory, overwrite)
         try:
-            self._write(directory)
+            self._write(Path(directory).resolve())  # a link to a project stays a link
         except OSError as error:
-            raise ProjectError(f"the project could not be written to {directory}: {error}.") from error
+            raise _unwritten(directory, error) from error
 
     def _write(self, directory: Path) -> None:
         directory.parent.mkdir(parents=True, exist_ok=True)
@@ -83,11 +82,12 @@ class FileSet(Mapping[str, bytes]):
 
 def _keep_others(directory: Path, fresh: Path) -> None:
     """Bring over what hwgen did not write: as links to the same content, which cost nothing."""
-    written = json.loads((directory / PROJECT_FILE).read_text()).get("files", {})
+    written = json.loads((directory / PROJECT_FILE).read_text()).get("files")
+    listed = written if isinstance(written, dict) else {}
     for path in directory.rglob("*"):
         name = path.relative_to(directory)
         target = fresh / name
-        ours = name.as_posix() in written or name.as_posix() in (PROJECT_FILE, "verify.json")
+        ours = name.as_posix() in listed or name.as_posix() in (PROJECT_FILE, "verify.json")
         if ours or target.exists() or (path.is_dir() and not path.is_symlink()):
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -110,6 +110,22 @@ def _swap(fresh: Path, directory: Path, old: Path) -> None:
         raise
 
 
+def check_target(directory: Path, overwrite: bool) -> None:
+    """Refuse a folder that ``FileSet.write`` would refuse, before anything is made for it.
+
+    Raises:
+        ProjectError: as there.
+    """
+    try:
+        _check_target(Path(directory).resolve(), overwrite)
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that go round in a circle, before Python 3.13
+        raise _unwritten(directory, error) from error
+
+
+def _unwritten(directory: Path, error: Exception) -> ProjectError:
+    return ProjectError(f"the project could not be written to {directory}: {error}.")
+
+
 def _check_target(directory: Path, overwrite: bool) -> None:
     if not directory.exists():
         return
@@ -130,6 +146,6 @@ def is_project(directory: Path) -> bool:
     """Whether a folder holds a ``project.json`` that hwgen wrote."""
     try:
         document = json.loads((directory / PROJECT_FILE).read_text())
-    except (OSError, ValueError):
+    except (OSError, RecursionError, ValueError):
         return False
     return isinstance(document, dict) and "hwgen" in document and "format" in document

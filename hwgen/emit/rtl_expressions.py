@@ -26,7 +26,9 @@ from hwgen.circuit.operations import (
     ZeroOutside,
     sources,
 )
+from hwgen.circuit.rows import Parity, Row, Total
 from hwgen.emit.rtl_bits import Reader, Signal, constant
+from hwgen.emit.rtl_rows import RowView, parity_text, row_view, total_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def expression(
     inputs: Sequence[Signal],
     three: bool,
     reader: Reader,
-) -> str | Add3 | CaseTable:
+) -> str | Add3 | CaseTable | RowView:
     """What a word is, from signals of its own stage.
 
     Args:
@@ -129,6 +131,12 @@ def expression(
         case Select():
             chosen = [reader.bits(source(index), 0, width) for index in (operation.first, operation.second)]
             return f"{reader.whole(source(operation.condition))} ? {chosen[0]} : {chosen[1]}"
+        case Row():
+            return row_view(operation, source, reader)
+        case Parity():
+            return parity_text(operation, source, reader)
+        case Total():
+            return total_text(operation, width, source, reader)
         case Tap() | Gather() | Queued():
             raise AssertionError("words that start a stream stand in its buffers")
         case _:

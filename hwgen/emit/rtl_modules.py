@@ -8,6 +8,7 @@ from hwgen.emit.names import Names
 from hwgen.emit.rtl_bits import Reader, Signal
 from hwgen.emit.rtl_expressions import Add3, CaseTable, expression, reads
 from hwgen.emit.rtl_joins import JoinStart, JoinView
+from hwgen.emit.rtl_rows import ROW, RowView
 from hwgen.emit.rtl_streams import StreamStart, StreamView
 from hwgen.emit.rtl_wiring import Place, Tap, Wiring
 
@@ -93,7 +94,7 @@ class _Module:
         self.reader = Reader()
         self.exported = set(place.exports)
         self.three_operands = wiring.circuit.target.operands >= 3 and wiring.circuit.target.name == "amd"
-        self.uses_add3 = False
+        self.library: set[str] = set()
         self.start: StreamStart | JoinStart | None = None
 
     def view(self, module: str, instance: str, notes: tuple[str, ...], valid: Valid | None) -> ModuleView:
@@ -130,7 +131,7 @@ class _Module:
             pins=(*pins, *((signal.name, signal.name) for signal in [*given, *made])),
             stream=started,
             stages=stages,
-            primitives=((ADD3,) if self.uses_add3 else ()) + (started.primitives if started else ()),
+            primitives=tuple(sorted(self.library)) + (started.primitives if started else ()),
             unused=self.reader.unread(),
         )
 
@@ -188,7 +189,7 @@ class _Module:
         def source(index: int) -> Signal:
             return self.wiring.signals[self.wiring.tap(index, word.stage)]
 
-        made: str | Add3 | CaseTable
+        made: str | Add3 | CaseTable | RowView
         if self.start is not None and reads(word):
             made = self.start.expression(word)
         else:
@@ -199,6 +200,8 @@ class _Module:
             interval += f": {self.wiring.codes[number]}"
         if isinstance(made, Add3):
             return self._instance(signal, made, port, interval)
+        if isinstance(made, RowView):
+            return self._row(signal, made, port, interval)
         declared: tuple[str, ...] = ()
         if isinstance(made, CaseTable):
             declared, made = self._table(signal, made)
@@ -219,7 +222,7 @@ class _Module:
         return (*lines, "    endcase", "endfunction"), f"{name}({table.index})"
 
     def _instance(self, signal: Signal, add: Add3, port: bool, interval: str) -> tuple[str, ...]:
-        self.uses_add3 = True
+        self.library.add(ADD3)
         a, b, c = add.operands
         name = self.names.take(f"add_{signal.name}")
         declared = () if port else (f"wire {signal.declaration};{interval}",)
@@ -234,6 +237,19 @@ class _Module:
             f"    .sum({made})",
             ");",
             *((f"assign {signal.name}[{low - 1}:0] = {add.low};",) if low else ()),
+        )
+
+    def _row(self, signal: Signal, row: RowView, port: bool, interval: str) -> tuple[str, ...]:
+        self.library.add(ROW)
+        name = self.names.take(f"row_{signal.name}")
+        parameters = ", ".join(f".{key}({value})" for key, value in row.parameters)
+        declared = () if port else (f"wire {signal.declaration};{interval}",)
+        return (
+            *declared,
+            f"{ROW} #({parameters}) {name} ({interval if port else ''}".rstrip(),
+            *(f"    .{pin}({text})," for pin, text in row.pins),
+            f"    .sum({signal.name})",
+            ");",
         )
 
 

@@ -17,7 +17,15 @@ from hwgen.ir import Network, check_network, network_to_json
 
 CIRCUIT_FILE = "circuit.json"
 SIGNALS_FILE = "signals.json"
-_LIBRARY = ("hwgen_add3", "hwgen_fifo", "hwgen_gather", "hwgen_line_buffer", "hwgen_register_slice", "hwgen_window")
+_LIBRARY = (
+    "hwgen_add3",
+    "hwgen_fifo",
+    "hwgen_gather",
+    "hwgen_line_buffer",
+    "hwgen_register_slice",
+    "hwgen_row",
+    "hwgen_window",
+)
 _SERIES_7 = ("xc7", "xa7", "xq7")
 _ULTRASCALE = ("xcku", "xcvu", "xczu", "xcau", "xcu", "xqku", "xqvu", "xqzu", "xazu", "xaau", "xck26", "xck24")
 

@@ -17,7 +17,7 @@ _TAKEN = """
     s_axis_tdata s_axis_tvalid s_axis_tready m_axis_tdata m_axis_tvalid m_axis_tready m_axis_tlast beat
     run sent received cycle errors seed drive check in_beats out_beats
     SAMPLES LATENCY MOST_CYCLES IN_BEATS OUT_BEATS GIVEN EXPECTED
-    hwgen_add3 hwgen_register_slice hwgen_window hwgen_line_buffer hwgen_gather hwgen_fifo
+    hwgen_add3 hwgen_row hwgen_register_slice hwgen_window hwgen_line_buffer hwgen_gather hwgen_fifo
     pixel step row column window gather
 """
 

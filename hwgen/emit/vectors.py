@@ -45,8 +45,11 @@ def check_vectors(network: Network, vectors: Vectors) -> None:
     """
     _check(network.name, "inputs", [source.value.shape for source in network.inputs], vectors.inputs)
     _check(network.name, "outputs", [network.value(name).shape for name in network.outputs], vectors.outputs)
-    if len({len(array) for array in (*vectors.inputs, *vectors.outputs)}) != 1:
-        raise InputError(f"network {network.name!r}: every array of test vectors needs the same number of samples.")
+    samples = [len(array) for array in (*vectors.inputs, *vectors.outputs)]
+    if len(set(samples)) != 1:
+        raise InputError(
+            f"network {network.name!r}: every array of test vectors needs the same number of samples, got {samples}."
+        )
 
 
 def _check(network: str, what: str, shapes: Sequence[tuple[int, ...]], arrays: Sequence[IntArray]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from hwgen.circuit import Circuit
 from hwgen.circuit.operations import Sum
+from hwgen.circuit.rows import Row
 from hwgen.ir import Conv, Dense, Network, network_complexity
 
 # What each figure counts, for people; a smaller one is always better.
@@ -61,7 +62,7 @@ def circuit_figures(network: Network, circuit: Circuit) -> Figures:
     rows = []
     for layer in network.layers:
         counts = {"weights": layer.weight.nonzeros} if isinstance(layer, Dense | Conv) else {}
-        sums = sum(isinstance(word.operation, Sum) and word.layer == layer.name for word in circuit.words)
+        sums = sum(isinstance(word.operation, Sum | Row) and word.layer == layer.name for word in circuit.words)
         counts |= {"adders": sums} if sums else {}
         if counts:
             rows.append(LayerFigures(layer.name, counts))

@@ -22,12 +22,18 @@ def value_of(code: IntArray, source: FixedType) -> NDArray[np.float64]:
     """
     code = np.asarray(code, dtype=np.int64)
     values = code.astype(np.float64)
-    if (values >= 2.0**_INT64_BITS).any() or (values.astype(np.int64) != code).any():
-        raise TypeRangeError(f"a code of {source} needs more than 53 bits, so float64 cannot hold its value exactly.")
+    # 2**63 - 1 becomes 2**63, which is no int64.
+    rounded = values >= 2.0**_INT64_BITS
+    rounded |= np.where(rounded, 0, values).astype(np.int64) != np.where(rounded, 0, code)
+    if rounded.any():
+        raise TypeRangeError(
+            f"code {code[rounded][0]} of {source} needs more than 53 bits, so float64 cannot hold its value exactly."
+        )
     with np.errstate(over="ignore"):
         scaled = np.ldexp(values, -source.fraction)
     if not np.isfinite(scaled).all():
-        raise TypeRangeError(f"a code of {source} stands for a value too large for float64.")
+        large = code[~np.isfinite(scaled)][0]
+        raise TypeRangeError(f"code {large} of {source} stands for a value too large for float64.")
     return scaled
 
 
@@ -44,10 +50,12 @@ def quantize(value: ArrayLike, quantizer: Quantizer) -> IntArray:
     """
     given = np.asarray(value)
     values = given.astype(np.float64)
-    if not np.isfinite(values).all():
-        raise InputError("values to quantize must be finite; found NaN or infinity.")
-    if given.dtype.kind in "iu" and given.size and np.abs(values).max() >= 2.0**_FLOAT64_BITS:
-        raise TypeRangeError("integer values to quantize must be below 2**53 in magnitude.")
+    finite = np.isfinite(values)
+    if not finite.all():
+        raise InputError(f"values to quantize must be finite, got {values[~finite][0]}.")
+    large = np.abs(values) >= 2.0**_FLOAT64_BITS
+    if given.dtype.kind in "iu" and large.any():
+        raise TypeRangeError(f"integer values to quantize must be below 2**53 in magnitude, got {given[large][0]}.")
     with np.errstate(over="ignore", under="ignore"):
         scaled = np.ldexp(values, quantizer.type.fraction)
     # A non-zero value that underflows still rounds by its sign.
@@ -55,7 +63,10 @@ def quantize(value: ArrayLike, quantizer: Quantizer) -> IntArray:
     rounded = _round_float(scaled, quantizer.rounding)
     if quantizer.overflow is Overflow.WRAP:
         if not np.isfinite(rounded).all():
-            raise TypeRangeError(f"a value is too large to be wrapped to {quantizer.type}.")
+            raise TypeRangeError(
+                f"{values[~np.isfinite(rounded)][0]} is too large to be wrapped to {quantizer.type}: float64 holds no "
+                f"such code."
+            )
         # The remainder of a float64 by a power of two is exact.
         rounded = np.fmod(rounded, 2.0 ** min(quantizer.type.width, 64))
         rounded = np.where(rounded >= 2.0**63, rounded - 2.0**64, rounded)

@@ -36,6 +36,7 @@ from hwgen.frontend.quantizer_types import (
     QuantizedTanh,
     QuantizedUlaw,
     QuantizerConfig,
+    RoundedSigmoid,
     Sigmoid,
     Ternary,
     quantizer_name,
@@ -102,6 +103,11 @@ def activation_quantizer(config: QuantizerConfig, where: str) -> ActivationQuant
             levels = (0, 1) if config.use_01 else (-1, 1)
             kind = FixedType(False, 1, 0) if config.use_01 else FixedType(True, 2, 0)
             return _with_scale(config, _sign(levels), kind, config.alpha, where)
+        case RoundedSigmoid():
+            name, levels = quantizer_name(config), (0, 1) if config.use_01 else (-1, 1)
+            kind = FixedType(False, 1, 0) if config.use_01 else FixedType(True, 2, 0)
+            step = ListedStep((Threshold(Fraction(0), strict=True),), levels)
+            return ActivationQuantizer(step, kind, Fraction(1), None, name, _ROUNDED.format("hard_sigmoid"))
         case PowerOfTwo():
             thresholds, values = exponent_steps(config)
             because = "float32 rounds the logarithm whose exponent is rounded"

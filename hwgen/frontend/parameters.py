@@ -35,6 +35,7 @@ from hwgen.frontend.quantizer_types import (
     QuantizedTanh,
     QuantizedUlaw,
     QuantizerConfig,
+    RoundedSigmoid,
     Ternary,
     quantizer_name,
 )
@@ -91,7 +92,7 @@ def quantize_parameter(weights: Float32, config: QuantizerConfig, where: str) ->
         case PowerOfTwo():
             values, remark = power_of_two_values(weights, config)
             return _on_smallest_grid(values, weights.shape, remark, where)
-        case QuantizedRelu() | QuantizedTanh() | QuantizedSigmoid() | QuantizedUlaw():
+        case QuantizedRelu() | QuantizedTanh() | QuantizedSigmoid() | QuantizedUlaw() | RoundedSigmoid():
             return _by_its_steps(weights, config, where)
         case _:
             assert_never(config)

@@ -19,6 +19,7 @@ from hwgen.frontend.quantizer_types import (
     QuantizedTanh,
     QuantizedUlaw,
     QuantizerConfig,
+    RoundedSigmoid,
     Sigmoid,
     Ternary,
 )
@@ -254,6 +255,10 @@ def _stochastic_binary(options: QuantizerOptions) -> Binary:
     return Binary(False, options.alpha(), stochastic=True)
 
 
+def _rounded_sigmoid(use_01: bool) -> Callable[[QuantizerOptions], RoundedSigmoid]:
+    return lambda options: RoundedSigmoid(use_01)
+
+
 def _only_in_training(options: QuantizerOptions) -> None:
     """What shapes the random numbers, of which inference draws none."""
     options.ignore("temperature", "use_real_sigmoid")
@@ -294,4 +299,6 @@ QUANTIZERS: Mapping[str, QuantizerClass] = {
     "stochastic_binary": QuantizerClass(_stochastic_binary, "binary, at random in training only"),
     "quantized_po2": QuantizerClass(_power_of_two(signed=True), "plus or minus a power of two"),
     "quantized_relu_po2": QuantizerClass(_power_of_two(signed=False), "a power of two, or zero"),
+    "binary_tanh": QuantizerClass(_rounded_sigmoid(use_01=False), "1 above zero, else -1"),
+    "binary_sigmoid": QuantizerClass(_rounded_sigmoid(use_01=True), "1 above zero, else 0"),
 }

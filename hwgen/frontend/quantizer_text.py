@@ -44,7 +44,10 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
 }
 
 # Functions of qkeras that are no classes.
-QKERAS_FUNCTIONS = ("hard_sigmoid", "smooth_sigmoid", "hard_tanh", "smooth_tanh")
+QKERAS_FUNCTIONS = (
+    *("hard_sigmoid", "smooth_sigmoid", "hard_tanh", "smooth_tanh"),
+    *("binary_tanh", "binary_sigmoid"),
+)
 
 # Keras's own functions, which its files name by a plain string or as a function of their module.
 _FUNCTION_MODULES = ("keras", "tf_keras", "tensorflow")

@@ -106,6 +106,16 @@ class Binary:
 
 
 @dataclass(frozen=True, slots=True)
+class RoundedSigmoid:
+    """binary_tanh, or binary_sigmoid where ``use_01``: functions of QKeras that round a hard sigmoid to 0 or 1.
+
+    At zero the half rounds to 0, so that unlike ``binary`` they give the lower level there.
+    """
+
+    use_01: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PowerOfTwo:
     """quantized_po2, or quantized_relu_po2 where ``signed`` is false."""
 
@@ -143,6 +153,7 @@ QuantizerConfig = (
     | QuantizedUlaw
     | Ternary
     | Binary
+    | RoundedSigmoid
     | PowerOfTwo
 )
 
@@ -178,6 +189,8 @@ def quantizer_name(config: QuantizerConfig) -> str:
         case Binary():
             name = "stochastic_binary" if config.stochastic else "binary"
             return f"{name}({(_alpha_text(config.alpha) + (',use_01' if config.use_01 else '')).lstrip(',')})"
+        case RoundedSigmoid():
+            return "binary_sigmoid" if config.use_01 else "binary_tanh"
         case PowerOfTwo():
             return f"quantized_{'' if config.signed else 'relu_'}po2({config.bits})"
 

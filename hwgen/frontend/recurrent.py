@@ -182,7 +182,10 @@ class _Cell:
         kernel, recurrent = self._columns(self.kernel, gates), self._columns(self.recurrent, gates)
         fraction = max(kernel.fraction, recurrent.fraction)
         both = np.concatenate(
-            [kernel.code << (fraction - kernel.fraction), recurrent.code << (fraction - recurrent.fraction)]
+            [
+                self._finer(kernel.code, fraction - kernel.fraction),
+                self._finer(recurrent.code, fraction - recurrent.fraction),
+            ]
         )
         biases = [a + b for a, b in zip(self._bias(0, gates), self._bias(1, gates), strict=True)]
         return self._sum(
@@ -192,15 +195,31 @@ class _Cell:
     def _sum(self, given: Value, matrix: _Matrix, biases: Sequence[Fraction], name: str) -> Value:
         finest = max(_fraction_bits(value) for value in biases)
         more = max(0, finest - (matrix.fraction + given.type.fraction))
-        codes, fraction = matrix.code << more, matrix.fraction + more
-        bias = np.array([int(b * Fraction(2) ** (fraction + given.type.fraction)) for b in biases], dtype=np.int64)
+        codes, fraction = self._finer(matrix.code, more), matrix.fraction + more
+        bias = [int(b * Fraction(2) ** (fraction + given.type.fraction)) for b in biases]
+        self._check_width(max(abs(b).bit_length() for b in bias), "bias")
+        bias_codes = np.array(bias, dtype=np.int64)
         weight = weight_tensor(codes, fraction)
-        interval = matrix_interval(self.node.name, weight, bias, self.builder.ranges[given.name])
+        interval = matrix_interval(self.node.name, weight, bias_codes, self.builder.ranges[given.name])
         kind = FixedType.holding(*interval.bounds, fraction + given.type.fraction)
         unique = self._name(name)
         output = Value(unique, (codes.shape[1],), kind)
         self.widest = max(self.widest, kind.width)
-        return self.builder.add(Dense(unique, given.name, output, weight, bias))
+        return self.builder.add(Dense(unique, given.name, output, weight, bias_codes))
+
+    def _finer(self, codes: IntArray, bits: int) -> IntArray:
+        """Weights in steps of ``2**-bits`` of theirs, the common ones of kernels and bias."""
+        if not codes.any():
+            return codes
+        self._check_width(int(np.abs(codes).max()).bit_length() + bits, "weights")
+        return codes << bits
+
+    def _check_width(self, bits: int, what: str) -> None:
+        if bits > _WIDEST:
+            raise UnsupportedError(
+                f"{self.where}: in the finest steps of its kernels and bias, its {what} would need {bits} bits "
+                f"(at most {_WIDEST}); use quantizers whose steps are closer."
+            )
 
     def _activated(self, value: Value, activation: GateActivation, name: str) -> Value:
         signal = Signal(value, value.shape)

@@ -85,7 +85,7 @@ class _Reader:
             simple = isinstance(dataset, h5py.Dataset) and dataset.shape is not None
             kind, values = (dataset.dtype, int(dataset.size)) if simple else (None, 0)
         if kind is None:
-            raise ModelFileError(f"{where} is no array.")
+            raise ModelFileError(f"{where} is no array of numbers: the file is damaged.")
         if kind.kind in "iub" and name not in _COMPUTED_WITH:
             return None
         if kind.kind != "f" or kind.itemsize != 4:

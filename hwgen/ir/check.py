@@ -30,6 +30,9 @@ from hwgen.ir.tensor import Value
 __all__ = ["check_network", "valid_identifier"]
 
 
+MOST_CODES = 1 << 24  # of a value in one sample, as in the front end: no FPGA streams a larger one
+
+
 def check_network(network: Network) -> Network:
     """Return the network if it keeps every invariant of this module.
 
@@ -86,4 +89,8 @@ def _define(value: Value, values: dict[str, Value], where: str) -> None:
         raise NetworkError(f"{where}: value {value.name!r} is defined twice.")
     if not value.shape or any(size < 1 for size in value.shape):
         raise NetworkError(f"{where}: value {value.name!r} has shape {value.shape}; every size is at least 1.")
+    if value.size > MOST_CODES:
+        raise NetworkError(
+            f"{where}: value {value.name!r} has shape {value.shape}; a sample has at most {MOST_CODES} codes."
+        )
     values[value.name] = value

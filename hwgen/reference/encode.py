@@ -62,7 +62,8 @@ def _numbers(value: Value, data: object) -> NDArray[np.float64]:
     try:
         array = np.asarray(data)
     except ValueError as error:  # rows of different lengths
-        raise InputError(f"input {value.name!r}: an array was expected; {error}.") from error
+        reason = str(error).removesuffix(".")
+        raise InputError(f"input {value.name!r}: an array was expected; {reason}.") from error
     if array.shape[1:] != value.shape:
         wanted = ", ".join(str(size) for size in value.shape)
         raise InputError(

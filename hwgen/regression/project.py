@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hwgen.circuit import circuit_from_json
+from hwgen.emit.files import PROJECT_FILE
 from hwgen.emit.rtl_project import CIRCUIT_FILE
 from hwgen.emit.strategy import Strategy
 from hwgen.errors import CircuitError, ProjectError
 from hwgen.estimate import Figures, circuit_figures, network_figures
 from hwgen.ir import Network
 from hwgen.verify import open_project
-from hwgen.verify.project import PROJECT_FILE
 from hwgen.verify.rtl_project import open_rtl_project, project_target
 
 _RTL = "rtl"

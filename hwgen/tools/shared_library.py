@@ -34,6 +34,7 @@ class SourceTree:
         include: folders that ``#include`` searches.
         ap_types: the folder of the ap_types headers, searched as the system's; empty where there is none.
         defines: macros: "HWGEN_TRACE".
+        flags: of every unit, behind those of every compilation: "-O3".
     """
 
     files: Mapping[str, bytes]
@@ -41,6 +42,7 @@ class SourceTree:
     include: tuple[str, ...] = (".",)
     ap_types: str = ""
     defines: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
 
     def ap_types_headers(self) -> dict[str, bytes]:
         """Path below the ap_types folder to content."""
@@ -83,7 +85,7 @@ def library_key(tree: SourceTree, compiler: Compiler) -> str:
     described = {
         "format": _KEY_FORMAT,
         "compiler": compiler.identity,
-        "flags": [*compile_flags(compiler), *link_flags()],
+        "flags": [*compile_flags(compiler), *tree.flags, *link_flags()],
         "units": tree.units,
         "include": [*tree.include, tree.ap_types],
         "defines": tree.defines,
@@ -169,7 +171,8 @@ def _compile_units(
     include = [f"-I{folder}" for folder in tree.include]
     if tree.ap_types:
         include += ["-isystem", tree.ap_types]
-    shared = (*compiler.command, *compile_flags(compiler), *(f"-D{name}" for name in tree.defines), *include, *options)
+    flags = (*compile_flags(compiler), *tree.flags)
+    shared = (*compiler.command, *flags, *(f"-D{name}" for name in tree.defines), *include, *options)
     # The largest first: it decides when all are done.
     units = sorted(tree.units, key=lambda unit: -len(tree.files[unit]))
     objects = [f"unit{position}.o" for position in range(len(units))]

@@ -1,19 +1,13 @@
 """Proves that a project computes its network: compile, run beside the reference, compare codes, explain differences."""
 
 from hwgen.verify.batch import BatchOptions, verify_many, verify_networks
+from hwgen.verify.coverage import Hits, LayerCoverage, WordCoverage
 from hwgen.verify.mismatch import LayerDifference, Mismatch
-from hwgen.verify.project import Change, FileChange, Project, open_project, project_from_files
+from hwgen.verify.project import Project, open_project, project_from_files
+from hwgen.verify.project_files import Change, FileChange
 from hwgen.verify.report import Timing, VerifyReport
 from hwgen.verify.run import Engine, verify_opened, verify_project
-from hwgen.verify.vectors import (
-    Hits,
-    LayerCoverage,
-    TestVectors,
-    VectorGroup,
-    VectorKind,
-    make_vectors,
-    project_vectors,
-)
+from hwgen.verify.vectors import TestVectors, VectorGroup, VectorKind, make_vectors, project_vectors
 
 __all__ = [
     "BatchOptions",
@@ -30,6 +24,7 @@ __all__ = [
     "VectorGroup",
     "VectorKind",
     "VerifyReport",
+    "WordCoverage",
     "make_vectors",
     "open_project",
     "project_from_files",

@@ -1,6 +1,5 @@
 """Checks a project's step functions again: the recorded form of each against the network, at every threshold."""
 
-import json
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +11,7 @@ from hwgen.fixed.step import MultiplyAddShift
 from hwgen.fixed.step_check import codes_to_check, first_wrong, form_level
 from hwgen.fixed.step_form import MOST_TABLE_BITS, Comparators, StepForm, Table
 from hwgen.ir import Network, StepFunction, value_ranges
-
-_AGAIN = "build the project again."
+from hwgen.verify.project_files import read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +54,15 @@ def check_step_functions(files: Mapping[str, bytes], network: Network, ranges: R
         return StepChecks(0, 0)
     what = f"project {where!r}: {CERTIFICATE_FILE}"
     if CERTIFICATE_FILE not in files:
-        raise ProjectError(f"{what} is missing, so its step functions cannot be checked; {_AGAIN}")
+        raise ProjectError(f"{what} is missing, so its step functions cannot be checked; build the project again.")
     try:
-        document = json.loads(files[CERTIFICATE_FILE])
+        document = read_json(files[CERTIFICATE_FILE])
         entries = document["step_functions"]
         if document["format"] != FORMAT or not isinstance(entries, list):
             raise ValueError(f"format {FORMAT} was expected")
         read = [_read(entry) for entry in entries]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ProjectError(f"{what} is damaged ({type(error).__name__}: {error}); {_AGAIN}") from error
+        raise ProjectError(f"{what} is damaged ({type(error).__name__}: {error}); build the project again.") from error
     missing = {
         (name, number % len(layer.thresholds), low, high)
         for name, layer in layers.items()
@@ -74,13 +72,15 @@ def check_step_functions(files: Mapping[str, bytes], network: Network, ranges: R
     for entry in read:
         found = layers.get(entry.layer)
         if found is None or not 0 <= entry.row < len(found.thresholds):
-            raise ProjectError(f"{what}: {entry} is no step function of the network; {_AGAIN}")
+            raise ProjectError(f"{what}: {entry} is no step function of the network; build the project again.")
         codes += _check(entry, found, what)
         covered = {(name, row, low, high) for name, row, low, high in missing if entry.covers(name, row, low, high)}
         missing -= covered
     if missing:
         name, row, low, high = min(missing)
-        raise ProjectError(f"{what} says nothing of layer {name!r}, channel {row}, codes {low} to {high}; {_AGAIN}")
+        raise ProjectError(
+            f"{what} says nothing of layer {name!r}, channel {row}, codes {low} to {high}; build the project again."
+        )
     return StepChecks(len(read), codes)
 
 
@@ -141,7 +141,9 @@ def _check(entry: _Entry, layer: StepFunction, what: str) -> int:
     """How many codes were compared."""
     thresholds, levels = layer.thresholds[entry.row].tolist(), layer.levels[entry.row].tolist()
     if entry.digest != steps_digest(thresholds, levels):
-        raise ProjectError(f"{what}: {entry} was checked with other thresholds than the network's; {_AGAIN}")
+        raise ProjectError(
+            f"{what}: {entry} was checked with other thresholds than the network's; build the project again."
+        )
     wrong = first_wrong(entry.form, thresholds, levels, entry.low, entry.high)
     if wrong is not None:
         passed = bisect_right(thresholds, wrong)
@@ -152,6 +154,6 @@ def _check(entry: _Entry, layer: StepFunction, what: str) -> int:
         place = "where no threshold is reached" if threshold is None else f"{side} threshold {threshold}"
         raise ProjectError(
             f"{what}: {entry}: its form gives {form_level(entry.form, wrong)} at code {wrong}, {place}, where the step "
-            f"function is {levels[passed]}; {_AGAIN}"
+            f"function is {levels[passed]}; build the project again."
         )
     return len(codes_to_check(entry.form, thresholds, entry.low, entry.high))

@@ -3,13 +3,15 @@
 import json
 import os
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from hwgen.errors import ProjectError
 from hwgen.verify.certificate import StepChecks
+from hwgen.verify.coverage import LayerCoverage, WordCoverage
 from hwgen.verify.mismatch import Mismatch
-from hwgen.verify.project import FileChange
-from hwgen.verify.vectors import LayerCoverage, VectorGroup, VectorKind
+from hwgen.verify.project_files import FileChange
+from hwgen.verify.vectors import VectorGroup, VectorKind
 
 REPORT_FILE = "verify.json"
 FORMAT = 1
@@ -55,6 +57,7 @@ class VerifyReport:
         project_sha256: of network and sources.
         timing: not compared and not written.
         steps: what was checked of step functions, at every threshold.
+        words: what the vectors brought words to; None without any.
     """
 
     network: str
@@ -73,6 +76,7 @@ class VerifyReport:
     project_sha256: str
     timing: Timing = field(compare=False)
     steps: StepChecks = field(default=StepChecks(0, 0), kw_only=True)
+    words: WordCoverage | None = field(default=None, kw_only=True)
 
     @property
     def exit_code(self) -> int:
@@ -104,6 +108,7 @@ class VerifyReport:
                 }
                 for c in self.coverage
             ],
+            "words": None if self.words is None else asdict(self.words),
             "step_functions": {"forms": self.steps.forms, "codes": self.steps.codes},
             "changes": [{"path": change.path, "change": change.change.value} for change in self.changes],
             "project_sha256": self.project_sha256,
@@ -111,9 +116,20 @@ class VerifyReport:
         return json.dumps(document, indent=2) + "\n"
 
     def write_report(self, directory: Path) -> Path:
-        """Write ``verify.json`` into a folder, whole or not at all; the file's path."""
+        """Write ``verify.json`` into a folder, whole or not at all; the file's path.
+
+        Raises:
+            ProjectError: the file system refuses.
+        """
         target = Path(directory) / REPORT_FILE
-        handle, temporary = tempfile.mkstemp(prefix=".verify-", dir=directory)
+        try:
+            self._write(target)
+        except OSError as error:
+            raise ProjectError(f"the report could not be written to {target}: {error}.") from error
+        return target
+
+    def _write(self, target: Path) -> None:
+        handle, temporary = tempfile.mkstemp(prefix=".verify-", dir=target.parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(self.to_json())
@@ -121,7 +137,6 @@ class VerifyReport:
             Path(temporary).replace(target)
         finally:
             Path(temporary).unlink(missing_ok=True)
-        return target
 
     def summary(self) -> str:
         """The verdict in a few lines."""
@@ -132,6 +147,8 @@ class VerifyReport:
             lines.append(
                 f"Forms of step functions checked at every threshold: {self.steps.forms}, at {self.steps.codes} codes."
             )
+        if self.words is not None:
+            lines.append(str(self.words))
         if self.changes:
             changed = ", ".join(f"{change.path} ({change.change.value})" for change in self.changes)
             lines.append(

@@ -13,7 +13,7 @@ from hwgen.fixed import IntArray
 from hwgen.tools import Cache, Progress, find_compiler
 from hwgen.tools.verilator import find_verilator
 from hwgen.verify.report import FEW_SAMPLES, Timing
-from hwgen.verify.rtl_engine import RtlEngine, Traffic, write_waveform
+from hwgen.verify.rtl_engine import RtlEngine, Traffic, check_waveform, write_waveform
 from hwgen.verify.rtl_explain import explain
 from hwgen.verify.rtl_project import RtlProject, open_rtl_project
 from hwgen.verify.rtl_report import RtlReport
@@ -59,15 +59,18 @@ def verify_rtl(
         The report; ``report.equal`` is the verdict.
     Raises:
         ProjectError: the folder holds no Verilog project, or a damaged one.
-        InputError: no samples, inputs that do not fit the network, or percentages out of range.
+        InputError: no samples, inputs that do not fit the network, percentages out of range, or no place for the
+            waveform.
         ToolMissingError: no Verilator or no C++ compiler.
         ToolFailedError: Verilator refuses the Verilog.
     """
     traffic = Traffic(gap_percent, stall_percent, seed)
+    if waveform is not None:
+        check_waveform(waveform)
     project = open_rtl_project(Path(directory))
     samples = default_samples(project) if samples is None else samples
     given = [inputs] if isinstance(inputs, np.ndarray) else inputs
-    check_request(project.network, samples, given)
+    check_request(project.network, samples, given, seed)
     store = Cache.of_user() if cache else None
     engine = RtlEngine(find_verilator(), find_compiler(compiler), traffic, store, jobs, isolated, progress)
     return verify_opened_rtl(project, engine, samples=samples, given=given, seed=seed, waveform=waveform)
@@ -97,11 +100,11 @@ def verify_opened_rtl(
 ) -> RtlReport:
     """Verify an open project with an engine that may serve many; arguments and errors as in ``verify_rtl``."""
     network = project.network
-    check_request(network, samples, given)
+    check_request(network, samples, given, seed)
     with tempfile.TemporaryDirectory(prefix="hwgen-verify-") as folder:
         library = Path(folder) / "project.so"
         with ThreadPoolExecutor(max_workers=1) as beside:  # Verilator and compilers run in processes of their own
-            making = beside.submit(timed_vectors, network, samples, seed, given)
+            making = beside.submit(timed_vectors, network, samples, seed, given, project.circuit)
             build = engine.build(project, library)
             engine.tell("making test vectors", 0, samples)
             vectors, vectors_s = making.result()
@@ -135,6 +138,7 @@ def verify_opened_rtl(
         project_sha256=project.sha256,
         timing=Timing(build.seconds, vectors_s, run_s, build.from_cache),
         steps=project.steps,
+        words=vectors.words,
         latency_cycles=project.latency_cycles,
         simulated_latency=latencies,
         surplus=simulated.surplus,

@@ -28,7 +28,8 @@ class Traffic:
     """How samples are fed.
 
     Attributes:
-        gap_percent: of cycles in which no beat is offered though the module would take one.
+        gap_percent: of cycles in which no beat is offered though the module would take one, in a third of the time; in
+            others there are no gaps, or nothing but one. With 0 there are none at all.
         stall_percent: of cycles in which ``ce`` is low.
         seed: of both.
         alone: whether a sample is fed only when the one before has come out.
@@ -167,13 +168,28 @@ def write_waveform(engine: RtlEngine, project: RtlProject, inputs: Sequence[IntA
 
     Args:
         inputs: (samples, *shape); at most one block of them is traced.
+    Raises:
+        InputError: the file system refuses.
     """
     samples = min(len(inputs[0]), block_size(project))
     with tempfile.TemporaryDirectory(prefix="hwgen-vcd-") as folder:
         library = Path(folder) / "traced.so"
         engine.build(project, library, traced=True)
         _, waveform = engine.trace(project, library, [array[:samples] for array in inputs], 0, 0, samples - 1)
-        target.write_bytes(waveform.read_bytes())
+        try:
+            target.write_bytes(waveform.read_bytes())
+        except OSError as error:
+            raise InputError(f"the waveform could not be written to {target}: {error}.") from error
+
+
+def check_waveform(target: Path) -> None:
+    """Refuse a file that no waveform can be written to, before anything is simulated.
+
+    Raises:
+        InputError: it is a folder, or in none.
+    """
+    if target.is_dir() or not target.parent.is_dir():
+        raise InputError(f"a file in a folder that exists was expected for the waveform, got {target}.")
 
 
 def simulation_tree(project: RtlProject, *, traced: bool) -> VerilatedTree:

@@ -1,29 +1,32 @@
 """Opens a folder with a Verilog project: its network, its sources as they are now, and where each code can be seen."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
+from hwgen.circuit import Circuit, circuit_from_json
 from hwgen.circuit.operations import Read
 from hwgen.emit.certificate import CERTIFICATE_FILE
-from hwgen.emit.rtl_project import CIRCUIT_FILE
-from hwgen.errors import ProjectError
-from hwgen.ir import Network, Value
+from hwgen.emit.files import PROJECT_FILE
+from hwgen.emit.project import NETWORK_FILE
+from hwgen.emit.rtl_project import CIRCUIT_FILE, SIGNALS_FILE
+from hwgen.errors import CircuitError, ProjectError
+from hwgen.ir import Network, StepFunction, Value
 from hwgen.verify.certificate import Ranges, StepChecks, check_step_functions
-from hwgen.verify.project import (
-    NETWORK_FILE,
-    PROJECT_FILE,
-    Change,
+from hwgen.verify.project_files import (
     FileChange,
+    file_changes,
     listed_files,
+    listed_sources,
+    project_digest,
     project_document,
+    read_files,
+    read_json,
     read_network,
 )
 
-SIGNALS_FILE = "signals.json"
+_DOCUMENTS = (PROJECT_FILE, NETWORK_FILE, CERTIFICATE_FILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class RtlProject:
         top: name of its top module.
         inputs, outputs: ports, in the network's order.
         latency_cycles: what it says of itself.
+        circuit: that it was written from; it says where to look, and what is right is the network's to say.
         files: Verilog by path; ``sources`` are the paths, in order.
         signals: for each value of the network, where its codes are.
         changes: files that differ from what hwgen wrote.
@@ -92,6 +96,7 @@ class RtlProject:
     inputs: tuple[SimulatedPort, ...]
     outputs: tuple[SimulatedPort, ...]
     latency_cycles: int
+    circuit: Circuit
     files: Mapping[str, bytes]
     sources: tuple[str, ...]
     signals: Mapping[str, ValueSignals]
@@ -113,10 +118,7 @@ def project_target(directory: Path) -> str:
         ProjectError: it is no hwgen project.
     """
     directory = Path(directory)
-    if not directory.is_dir():
-        raise ProjectError(f"a project folder was expected at {str(directory)!r}, where there is no folder.")
-    path = directory / PROJECT_FILE
-    files = {PROJECT_FILE: path.read_bytes()} if path.is_file() else {}
+    files = read_files(directory, [directory / PROJECT_FILE])
     return str(project_document(files, str(directory)).get("target", "hls"))
 
 
@@ -127,14 +129,8 @@ def open_rtl_project(directory: Path) -> RtlProject:
         ProjectError: a file is missing or not what it should be.
     """
     directory = Path(directory)
-    if not directory.is_dir():
-        raise ProjectError(f"a project folder was expected at {str(directory)!r}, where there is no folder.")
-    paths = {*(directory / name for name in (PROJECT_FILE, NETWORK_FILE, CERTIFICATE_FILE)), *listed_files(directory)}
-    try:
-        files = {path.relative_to(directory).as_posix(): path.read_bytes() for path in paths if path.is_file()}
-    except OSError as error:
-        raise ProjectError(f"project {str(directory)!r}: a file cannot be read: {error}.") from error
-    return rtl_project_from_files(files, str(directory))
+    paths = {*(directory / name for name in _DOCUMENTS), *listed_files(directory)}
+    return rtl_project_from_files(read_files(directory, paths), str(directory))
 
 
 def rtl_project_from_files(files: Mapping[str, bytes], where: str) -> RtlProject:
@@ -147,15 +143,13 @@ def rtl_project_from_files(files: Mapping[str, bytes], where: str) -> RtlProject
     if document.get("target") != "rtl":
         raise ProjectError(f"project {where!r} holds no Verilog; build it with 'hwgen build --target rtl'.")
     network = read_network(files, where)
-    sources = tuple(document["sources"])
-    for source in sources:
-        if source not in files:
-            raise ProjectError(
-                f"project {where!r}: the source {source!r}, listed in {PROJECT_FILE}, is missing; build it again."
-            )
+    sources = listed_sources(document, files, where)
     top, latency = document.get("top", network.name), document.get("latency_cycles")
-    if not isinstance(top, str) or not isinstance(latency, int) or latency < 0:
-        raise ProjectError(f"project {where!r}: {PROJECT_FILE} should name the top and latency_cycles; build it again.")
+    if not isinstance(top, str) or not _is_count(latency):
+        raise ProjectError(
+            f"project {where!r}: {PROJECT_FILE} should name the top and latency_cycles; build the project again."
+        )
+    circuit = _read_circuit(files, network, where)
     verilog = {path: content for path, content in sorted(files.items()) if path in sources or path.endswith(".vh")}
     return RtlProject(
         network=network,
@@ -163,31 +157,62 @@ def rtl_project_from_files(files: Mapping[str, bytes], where: str) -> RtlProject
         inputs=_ports(document, "inputs", "in", [source.value for source in network.inputs], where),
         outputs=_ports(document, "outputs", "out", [network.value(name) for name in network.outputs], where),
         latency_cycles=latency,
+        circuit=circuit,
         files=verilog,
         sources=sources,
         signals=_signals(files, network, where),
-        changes=_changes(document["files"], files),
-        sha256=_digest(files, verilog),
-        steps=check_step_functions(files, network, _word_ranges(files, where), where),
+        changes=file_changes(document["files"], files, verilog),
+        sha256=project_digest(files, verilog),
+        steps=check_step_functions(files, network, _word_ranges(circuit, network, where), where),
     )
 
 
-def _word_ranges(files: Mapping[str, bytes], where: str) -> Ranges:
-    """What each code of each value of a beat can reach, as the circuit says."""
+def _is_count(found: object) -> TypeGuard[int]:
+    """Whether it is an integer from 0 on; to Python, true is one."""
+    return isinstance(found, int) and not isinstance(found, bool) and found >= 0
+
+
+def _integer(found: object) -> int:
+    if not isinstance(found, int) or isinstance(found, bool):
+        raise TypeError(f"an integer was expected, got {found!r}")
+    return found
+
+
+def _read_circuit(files: Mapping[str, bytes], network: Network, where: str) -> Circuit:
+    """What the Verilog was written from."""
+    what = f"project {where!r}: {CIRCUIT_FILE}"
+    if CIRCUIT_FILE not in files:
+        raise ProjectError(f"{what} is missing; build the project again.")
     try:
-        circuit = json.loads(files[CIRCUIT_FILE])
-        words = circuit["words"]
-        read: dict[str, list[int]] = {port["name"]: [] for port in circuit["inputs"]}
-        for number, word in enumerate(words):
-            if word["operation"]["kind"] == Read.__name__:
-                read[circuit["inputs"][word["operation"]["port"]]["name"]].append(number)
-        values = [*read.items(), *((name, numbers) for name, numbers in circuit["values"])]
-        return {name: [(words[n]["low"], words[n]["high"]) for n in numbers] for name, numbers in values}
-    except (KeyError, ValueError, TypeError, IndexError) as error:
-        raise ProjectError(
-            f"project {where!r}: {CIRCUIT_FILE} is missing or damaged ({type(error).__name__}: {error}); build the "
-            f"project again."
-        ) from error
+        circuit = circuit_from_json(files[CIRCUIT_FILE].decode())
+    except (UnicodeDecodeError, CircuitError) as error:
+        raise ProjectError(f"{what} is damaged ({type(error).__name__}: {error}); build the project again.") from error
+    described = [(port.name, port.shape, port.type) for port in circuit.inputs]
+    if described != [(source.value.name, source.value.shape, source.value.type) for source in network.inputs]:
+        raise ProjectError(f"{what} and {NETWORK_FILE} have different inputs; build the project again.")
+    return circuit
+
+
+def _word_ranges(circuit: Circuit, network: Network, where: str) -> Ranges:
+    """What each code of each value of a beat can reach, as the circuit says."""
+    read: dict[str, list[int]] = {port.name: [] for port in circuit.inputs}
+    for number, word in enumerate(circuit.words):
+        if isinstance(word.operation, Read):
+            read[circuit.inputs[word.operation.port].name].append(number)
+    words = {**read, **dict(circuit.values)}
+    for layer in network.layers:
+        if not isinstance(layer, StepFunction):
+            continue
+        codes = len(words.get(layer.input, ()))
+        if not codes or layer.output.size % codes or codes % layer.output.shape[-1]:
+            raise ProjectError(
+                f"project {where!r}: {CIRCUIT_FILE} does not fit {NETWORK_FILE}: value {layer.input!r} has {codes} "
+                f"words; build the project again."
+            )
+    return {
+        name: [(circuit.words[number].low, circuit.words[number].high) for number in numbers]
+        for name, numbers in words.items()
+    }
 
 
 def _ports(
@@ -195,62 +220,44 @@ def _ports(
 ) -> tuple[SimulatedPort, ...]:
     described = document.get(side, [{"port": f"{prefix}_{value.name}", "value": value.name} for value in values])
     damaged = ProjectError(
-        f"project {where!r}: the {side} that {PROJECT_FILE} names are not those of {NETWORK_FILE}; build it again."
+        f"project {where!r}: the {side} that {PROJECT_FILE} names are not those of {NETWORK_FILE}; build the "
+        f"project again."
     )
     if not isinstance(described, list) or len(described) != len(values):
         raise damaged
     ports = []
     for entry, value in zip(described, values, strict=True):
-        if not isinstance(entry, dict) or entry.get("value") != value.name:
+        if not isinstance(entry, dict) or entry.get("value") != value.name or not isinstance(entry.get("port"), str):
             raise damaged
         beats = entry.get("beats", 1)
-        if not isinstance(beats, int) or beats < 1 or value.size % beats:
+        if not _is_count(beats) or beats < 1 or value.size % beats:
             raise damaged
         bits = value.size // beats * value.type.width
         if entry.get("bits", bits) != bits:
             raise damaged
-        ports.append(SimulatedPort(str(entry.get("port")), value, beats))
+        ports.append(SimulatedPort(entry["port"], value, beats))
     return tuple(ports)
 
 
 def _signals(files: Mapping[str, bytes], network: Network, where: str) -> dict[str, ValueSignals]:
     if SIGNALS_FILE not in files:
         return {}
+    what = f"project {where!r}: {SIGNALS_FILE}"
     try:
-        document = json.loads(files[SIGNALS_FILE])
-        signals = {
-            name: ValueSignals(
-                int(entry["beats"]), str(entry["valid"]), tuple(_signal(code) for code in entry["codes"])
-            )
-            for name, entry in document.items()
-        }
-        values = network.values()
-        sizes = {name: values[name].size for name in signals}
+        signals = {name: _value_signals(entry) for name, entry in read_json(files[SIGNALS_FILE]).items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ProjectError(f"project {where!r}: {SIGNALS_FILE} is damaged ({error}); build it again.") from error
-    if any(len(entry.codes) * entry.beats != sizes[name] for name, entry in signals.items()):
-        raise ProjectError(f"project {where!r}: {SIGNALS_FILE} does not fit {NETWORK_FILE}; build it again.")
+        raise ProjectError(f"{what} is damaged ({type(error).__name__}: {error}); build the project again.") from error
+    values = network.values()
+    for name, entry in signals.items():
+        if name not in values or len(entry.codes) * entry.beats != values[name].size:
+            raise ProjectError(f"{what} does not fit {NETWORK_FILE}: value {name!r}; build the project again.")
     return signals
 
 
-def _signal(entry: dict[str, Any] | None) -> CodeSignal | None:
-    if entry is None:
-        return None
-    return CodeSignal(str(entry["instance"]), str(entry["signal"]), int(entry["stage"]), bool(entry["signed"]))
+def _value_signals(entry: dict[str, Any]) -> ValueSignals:
+    codes = tuple(None if code is None else _signal(code) for code in entry["codes"])
+    return ValueSignals(_integer(entry["beats"]), str(entry["valid"]), codes)
 
 
-def _changes(written: dict[str, str], files: Mapping[str, bytes]) -> tuple[FileChange, ...]:
-    found = []
-    for path, digest in sorted(written.items()):
-        if path not in files:
-            found.append(FileChange(path, Change.MISSING))
-        elif hashlib.sha256(files[path]).hexdigest() != digest:
-            found.append(FileChange(path, Change.EDITED))
-    return tuple(found)
-
-
-def _digest(files: Mapping[str, bytes], verilog: Mapping[str, bytes]) -> str:
-    digest = hashlib.sha256()
-    for path, content in sorted({**verilog, NETWORK_FILE: files[NETWORK_FILE]}.items()):
-        digest.update(path.encode() + b"\0" + hashlib.sha256(content).digest())
-    return digest.hexdigest()
+def _signal(entry: dict[str, Any]) -> CodeSignal:
+    return CodeSignal(str(entry["instance"]), str(entry["signal"]), _integer(entry["stage"]), bool(entry["signed"]))

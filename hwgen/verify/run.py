@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hwgen.circuit import Circuit
 from hwgen.errors import HwgenError, ProjectError, ToolError
 from hwgen.fixed import IntArray
 from hwgen.ir import Network
@@ -167,7 +168,7 @@ def verify_opened(
 ) -> VerifyReport:
     """Verify an open project with an engine that may serve many; arguments and errors as in ``verify_project``."""
     network = project.network
-    check_request(network, samples, given)
+    check_request(network, samples, given, seed)
     with tempfile.TemporaryDirectory(prefix="hwgen-verify-") as folder:
         library = Path(folder) / "project.so"
         with ThreadPoolExecutor(max_workers=1) as beside:  # compilers run in processes of their own meanwhile
@@ -201,14 +202,15 @@ def verify_opened(
         project_sha256=project.sha256,
         timing=Timing(build.seconds, vectors_s, run_s, build.from_cache),
         steps=project.steps,
+        words=vectors.words,
     )
 
 
 def timed_vectors(
-    network: Network, samples: int, seed: int, given: Sequence[IntArray] | None
+    network: Network, samples: int, seed: int, given: Sequence[IntArray] | None, circuit: Circuit | None = None
 ) -> tuple[TestVectors, float]:
     start = time.perf_counter()
-    vectors = make_vectors(network, samples, seed, given)
+    vectors = make_vectors(network, samples, seed, given, circuit)
     return vectors, time.perf_counter() - start
 
 

@@ -59,6 +59,17 @@ class Space:
         inside: IntArray = np.clip(rows, self.low, self.high)
         return inside
 
+    def spiked(self, samples: int, generator: Generator) -> IntArray:
+        """(samples, codes), small ones, all of a sample alike, but for one: about a power of two, either way."""
+        bits = max(int(self.high.max()), -int(self.low.min())).bit_length()
+        rows = self.random(samples, generator) >> generator.integers(bits + 1, size=(samples, 1))
+        places = generator.integers(self.size, size=samples)
+        power = np.int64(1) << generator.integers(bits + 1, size=samples)
+        negative = (generator.random(samples) < 0.5) & (self.low[places] < 0)
+        rows[np.arange(samples), places] = np.where(negative, -power, power) + generator.integers(-4, 5, size=samples)
+        inside: IntArray = np.clip(rows, self.low, self.high)
+        return inside
+
     def varied(self, samples: int, generator: Generator) -> IntArray:
         """(samples, codes) of five kinds: uniform, sparse, small, extremes only, and of every magnitude."""
         rows = self.random(samples, generator)

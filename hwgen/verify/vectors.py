@@ -6,16 +6,20 @@ from enum import Enum
 
 import numpy as np
 
+from hwgen.circuit import Circuit
 from hwgen.errors import InputError
 from hwgen.fixed import IntArray
 from hwgen.ir import Network
 from hwgen.reference import trace
 from hwgen.verify.boundary import boundary_samples
-from hwgen.verify.climb import climb
+from hwgen.verify.coverage import Hits, LayerCoverage, WordCoverage, word_coverage
 from hwgen.verify.critical import Critical, critical_points, turning_points
+from hwgen.verify.extremes import affordable, far_samples
+from hwgen.verify.faults import exposing_samples
 from hwgen.verify.search import Coverage, samples_at_once, search, unsaturated
 from hwgen.verify.space import Space
 from hwgen.verify.targets import extreme_samples
+from hwgen.verify.words import CircuitWords, NetworkWords, Words, small_circuit
 
 _ONE_HOT_MOST = 512
 _CORNERS_MOST = 512
@@ -36,9 +40,10 @@ class VectorKind(Enum):
     MAXIMUM = "all at the maximum"
     ALTERNATING = "minimum and maximum in turn"
     EXTREME_SUM = "a sum of the first layer at an end"
-    FAR_SUM = "a sum of a later layer as far down or up as was found"
+    FAR_WORD = "words as far down or up as was found"
     CORNER = "every input at one of its ends"
     BOUNDARY = "beside an input with another output"
+    FAULT = "a fault of one word would change an output"
     ONE_HOT = "one input at an extreme, the others zero"
     CRITICAL = "found for ties, saturation edges and thresholds"
     INSIDE = "of every magnitude, with the fewest codes saturated"
@@ -53,31 +58,6 @@ class VectorGroup:
     samples: int
 
 
-@dataclass(frozen=True, slots=True)
-class Hits:
-    """How many of the events that interval arithmetic allows were exercised."""
-
-    hit: int
-    possible: int
-
-
-@dataclass(frozen=True, slots=True)
-class LayerCoverage:
-    """What the samples exercised in one quantizing layer, summed over its channels.
-
-    Attributes:
-        edges: codes exactly at a threshold or saturation edge, and exactly one below.
-        ties: of the four kinds of rounding ties in each channel.
-        ends: channels saturated low and high; for a step function, below its first and above its last threshold.
-    """
-
-    layer: str
-    kind: str
-    edges: Hits
-    ties: Hits
-    ends: Hits
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class TestVectors:
     """Inputs, and what the reference computes from them.
@@ -87,6 +67,7 @@ class TestVectors:
         outputs: (samples, *shape) int64, one array a network output.
         groups: in the order of the samples.
         coverage: one a quantizing layer, in network order.
+        words: of the samples made, as far as it can be found in seconds; None without any.
     """
 
     __test__ = False  # not for pytest to collect
@@ -95,6 +76,7 @@ class TestVectors:
     outputs: tuple[IntArray, ...]
     groups: tuple[VectorGroup, ...]
     coverage: tuple[LayerCoverage, ...]
+    words: WordCoverage | None = None
 
     @property
     def samples(self) -> int:
@@ -109,40 +91,56 @@ class TestVectors:
         raise IndexError(sample)
 
 
-def make_vectors(network: Network, samples: int, seed: int = 0, given: Sequence[IntArray] | None = None) -> TestVectors:
+def make_vectors(
+    network: Network,
+    samples: int,
+    seed: int = 0,
+    given: Sequence[IntArray] | None = None,
+    circuit: Circuit | None = None,
+) -> TestVectors:
     """Make test vectors; the same arguments give the same vectors.
 
     Of ``samples``, the five constant ones come first, then up to an eighth with a sum of the first layer at an end, a
-    sixteenth with a sum of a later layer far out, a sixteenth at corners of the input space (at most 512), a quarter
-    where an output is about to change (at most 1024), an eighth one-hot (at most 512), up to a half critical ones, and
-    ones of which little is saturated (at most 1024). Uniform ones fill the rest. A network with no more possible inputs
+    quarter in which words are at their ends, a sixteenth at corners of the input space (at most 512), a quarter
+    where an output is about to change (at most 1024), an eighth in which a fault would change an output, an eighth
+    one-hot (at most 512), up to a half critical ones, and ones of which little is saturated (at most 1024). Uniform
+    ones fill the rest. A network with no more possible inputs
     than that gets every one of them instead, once: that is a proof.
 
     Args:
         samples: how many to make, beside those given.
         given: codes to put first, (samples, *shape) int64 an input.
+        circuit: what computes the network: its words, partial sums among them, are brought to their ends. Without one,
+            it is those of one that is made for this; where that would take long, sums and other values of the network.
     Raises:
-        InputError: a negative number of samples, none at all, or given codes of a wrong shape or outside their type.
+        InputError: a negative number of samples, none at all, a negative seed, or given codes of a wrong shape or
+            outside their type.
     """
-    check_request(network, samples, given)
-    if seed < 0:
-        raise InputError(f"a seed is 0 or more, got {seed}.")
+    check_request(network, samples, given, seed)
     collected = _Collected(Space.of(network), critical_points(network))
+    words = _watched(network, circuit)
     if given is not None:
         collected.put(VectorKind.GIVEN, np.concatenate([array.reshape(len(array), -1) for array in given], axis=1))
     if samples:
-        _put_made(collected, samples, seed)
-    return collected.vectors()
+        _put_made(collected, samples, seed, words)
+    return collected.vectors(words)
 
 
-def _put_made(collected: "_Collected", samples: int, seed: int) -> None:
+def _watched(network: Network, circuit: Circuit | None) -> Words:
+    circuit = small_circuit(network) if circuit is None else circuit
+    if circuit is not None and affordable(words := CircuitWords(circuit)):
+        return words
+    return NetworkWords(network)
+
+
+def _put_made(collected: "_Collected", samples: int, seed: int, words: Words) -> None:
     space, before = collected.space, collected.samples
     every = space.every(samples)
     if every is not None:
         collected.put(VectorKind.EVERY, every)
         return
-    generators = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(6)]
-    for_one_hot, for_search, for_random, for_climb, for_corners, for_boundary = generators
+    generators = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(7)]
+    for_one_hot, for_search, for_random, for_far, for_corners, for_boundary, for_faults = generators
 
     def left(part: int = 1) -> int:
         """Samples to be made yet, at most one in ``part`` of all."""
@@ -157,8 +155,8 @@ def _put_made(collected: "_Collected", samples: int, seed: int) -> None:
         collected.put(kind, rows[: left()])
     extreme = extreme_samples(space.network, space.low, space.high, left(8))
     collected.put(VectorKind.EXTREME_SUM, extreme)
-    far = climb(space, left(16), for_climb)
-    collected.put(VectorKind.FAR_SUM, far)
+    far = far_samples(space, words, extreme, left(4), for_far)
+    collected.put(VectorKind.FAR_WORD, far)
     corners = space.corners(min(left(16), _CORNERS_MOST), for_corners)
     collected.put(VectorKind.CORNER, corners)
     ends = np.concatenate([extreme, far])
@@ -166,6 +164,8 @@ def _put_made(collected: "_Collected", samples: int, seed: int) -> None:
     pool = np.concatenate([ends, corners, varied])
     boundary = boundary_samples(space, pool, ends, min(left(4), _BOUNDARY_MOST), for_boundary)
     collected.put(VectorKind.BOUNDARY, boundary)
+    if isinstance(words, CircuitWords):
+        collected.put(VectorKind.FAULT, exposing_samples(space, words, collected.rows, left(8), for_faults))
     one_hot = min(left(8), _ONE_HOT_MOST)
     collected.put(VectorKind.ONE_HOT, space.one_hot(one_hot, for_one_hot))
     # What these reach by chance need not be looked for.
@@ -193,6 +193,11 @@ class _Collected:
     def samples(self) -> int:
         return sum(len(rows) for _, rows, _ in self._parts)
 
+    @property
+    def rows(self) -> IntArray:
+        """(samples, codes), all of them."""
+        return np.concatenate([rows for _, rows, _ in self._parts])
+
     def put(self, kind: VectorKind, rows: IntArray) -> None:
         """Run samples through the reference, block by block, and keep them."""
         network = self.space.network
@@ -203,20 +208,22 @@ class _Collected:
             self.coverage.add(values)
             self._parts.append((kind, block, tuple(values[name] for name in network.outputs)))
 
-    def vectors(self) -> TestVectors:
+    def vectors(self, words: Words) -> TestVectors:
         """Everything that was put, kind by kind."""
         order = list(VectorKind)
         parts = sorted(self._parts, key=lambda part: order.index(part[0]))
         counts = {kind: sum(len(rows) for k, rows, _ in parts if k is kind) for kind in order}
+        made = [rows for kind, rows, _ in self._parts if kind is not VectorKind.GIVEN]
         return TestVectors(
             inputs=self.space.split(np.concatenate([rows for _, rows, _ in parts])),
             outputs=tuple(np.concatenate(blocks) for blocks in zip(*(part[2] for part in parts), strict=True)),
             groups=tuple(VectorGroup(kind, count) for kind, count in counts.items() if count),
             coverage=_layer_coverage(self.reported, self.coverage),
+            words=word_coverage(words, self.space, np.concatenate(made)) if made else None,
         )
 
 
-def check_request(network: Network, samples: int, given: Sequence[IntArray] | None) -> None:
+def check_request(network: Network, samples: int, given: Sequence[IntArray] | None, seed: int) -> None:
     """Say what is wrong with the arguments of ``make_vectors``, without making any.
 
     Raises:
@@ -224,6 +231,8 @@ def check_request(network: Network, samples: int, given: Sequence[IntArray] | No
     """
     if samples < 0 or (samples == 0 and given is None):
         raise InputError(f"at least one sample is needed to verify anything, got {samples}.")
+    if seed < 0:
+        raise InputError(f"a seed is 0 or more, got {seed}.")
     if given is None:
         return
     if len(given) != len(network.inputs):

@@ -1,7 +1,6 @@
 """Hand-built and random Networks for the tests of ``hwgen.emit``: chains of layers side by side in one network."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -131,35 +130,6 @@ def side_by_side(name: str, *chains: Chain) -> Network:
             inputs=tuple(chain.input for chain in chains),
             layers=tuple(layer for chain in chains for layer in chain.layers),
             outputs=tuple(chain.value.name for chain in chains),
-        )
-    )
-
-
-def beside(networks: list[Network]) -> Network:
-    """Networks as one, every name with a number in front: compiled at once."""
-
-    def renamed(number: int, network: Network) -> Network:
-        inputs = tuple(
-            replace(source, value=replace(source.value, name=f"n{number}_{source.value.name}"))
-            for source in network.inputs
-        )
-        layers = []
-        for layer in network.layers:
-            names = {"inputs": tuple(f"n{number}_{name}" for name in layer.inputs)}
-            read = names if "inputs" in layer.__dataclass_fields__ else {"input": names["inputs"][0]}
-            output = replace(layer.output, name=f"n{number}_{layer.output.name}")
-            layers.append(replace(layer, name=f"n{number}_{layer.name}", output=output, **read))
-        return replace(
-            network, inputs=inputs, layers=tuple(layers), outputs=tuple(f"n{number}_{n}" for n in network.outputs)
-        )
-
-    all_of_them = [renamed(number, network) for number, network in enumerate(networks)]
-    return check_network(
-        Network(
-            "beside",
-            tuple(source for network in all_of_them for source in network.inputs),
-            tuple(layer for network in all_of_them for layer in network.layers),
-            tuple(name for network in all_of_them for name in network.outputs),
         )
     )
 

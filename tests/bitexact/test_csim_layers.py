@@ -1,4 +1,4 @@
-"""Random networks of every kind of layer, compiled: the codes of the reference in every layer."""
+"""Random networks of every kind of layer, and heads of given types, compiled: the reference's codes in every layer."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 import pytest
 from emit_library import compile_library
-from emit_networks import beside
+from oracle.given_heads import beside, networks_of_given_heads
 from oracle.networks import random_inputs, random_network
 
 from hwgen.circuit import Interface
@@ -19,9 +19,14 @@ SLICE = 5  # networks
 FUZZ = -(-int(os.environ.get("HWGEN_FUZZ", "300")) // BATCH)
 
 
+PARALLEL, STREAM = Interface.PARALLEL, Interface.STREAM
+
+
 def assert_equal(seeds: range, strategy: Strategy, interface: Interface, directory: Path, cxx: str) -> None:
     """Compile with tracing, every warning an error, and compare every code of every layer."""
-    networks = [random_network(Random(seed), most_layers=9) for seed in seeds]
+    # Once as arrays and once as streams.
+    heads = networks_of_given_heads(directory) if (strategy is Strategy.ADDERS) == (interface is PARALLEL) else []
+    networks = [*(random_network(Random(seed), most_layers=9) for seed in seeds), *heads]
     network = beside(networks)
     files = hls_project(network, strategy=strategy, part="xcvu13p-flga2577-2-e", clock_ns=5.0, interface=interface)
     library = compile_library(network, files, directory / "project", cxx, ("-DHWGEN_TRACE", "-O0", "-DNDEBUG"))
@@ -37,15 +42,14 @@ def assert_equal(seeds: range, strategy: Strategy, interface: Interface, directo
         np.testing.assert_array_equal(codes, expected[name], err_msg=name)
 
 
-PARALLEL, STREAM = Interface.PARALLEL, Interface.STREAM
-
-
 @pytest.mark.parametrize(
     ("strategy", "interface"),
     [(Strategy.MULTIPLIERS, PARALLEL), (Strategy.ADDERS, PARALLEL), (Strategy.MULTIPLIERS, STREAM)],
     ids=["multipliers-parallel", "adders-parallel", "multipliers-stream"],
 )
-def test_random_layers_equal_the_reference(strategy: Strategy, interface: Interface, tmp_path: Path, cxx: str) -> None:
+def test_random_layers_and_given_heads_equal_the_reference(
+    strategy: Strategy, interface: Interface, tmp_path: Path, cxx: str
+) -> None:
     assert_equal(range(SLICE), strategy, interface, tmp_path, cxx)
 
 

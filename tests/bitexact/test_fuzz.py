@@ -33,6 +33,8 @@ FUZZ = -(-int(os.environ.get("HWGEN_FUZZ", "300")) // BATCH)
 CSIM = [Csim(strategy, interface) for strategy, interface in product(Strategy, Interface)]
 # No part of qkeras 0.9.0, so it cannot build them: QDenseBatchnorm is of forks, quantized_linear of qkeras-v3.
 NOT_DRAWN = {"InputLayer", "QDenseBatchnorm"}
+# Without a kernel whose channels could have a scale each.
+NOT_SCALED = {"QActivation", "QBatchNormalization", "QAveragePooling2D", "QGlobalAveragePooling2D"}
 NOT_DRAWN_QUANTIZERS = {"quantized_linear"}
 
 Record = Callable[[str, object], None]
@@ -99,10 +101,15 @@ def test_every_layer_quantizer_and_topology_is_drawn() -> None:
     layers = [layer for model in models for layer in model.every_layer()]
     assert {layer.kind for layer in layers} - {"Model"} == set(CLASSES)
     assert set(CLASSES) == set(layer_config.LAYERS) - NOT_DRAWN
-    texts = [value for layer in layers for value in layer.options.values() if isinstance(value, str) and "(" in value]
+    values = [value for layer in layers for value in layer.options.values() if isinstance(value, str)]
+    texts = [value for value in values if "(" in value or value.startswith("binary_")]
     quantizers = {re.split(r"\(", text)[0] for text in texts}
     assert quantizers == set(quantizer_config.QUANTIZERS) - NOT_DRAWN_QUANTIZERS
     assert {sum(1 for _ in model.every_layer()) for model in models} == set(range(1, MOST_LAYERS + 1))
+    scaled = {
+        layer.kind for layer in layers if any("alpha=np.array(" in str(value) for value in layer.options.values())
+    }
+    assert scaled == {kind for kind in CLASSES if kind.startswith("Q")} - NOT_SCALED
     assert {layer.wrap for layer in layers} == {None, "prune", "time"}
     assert {model.form for model in models} == {"h5", "keras", "json"}
     for shown in (
@@ -114,6 +121,9 @@ def test_every_layer_quantizer_and_topology_is_drawn() -> None:
         any(model.sequential for model in models),
         any(source.type is None for model in models for source in model.inputs),
         any(model.head == "argmax" for model in models),
+        any(model.head.startswith("softmax=") for model in models),
+        any(model.head.startswith("sigmoid=") for model in models),
+        any(layer.given_result is not None for layer in layers),
     ):
         assert shown
 

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from oracle.hls4ml_projects import (
 )
 
 from hwgen.errors import InputError, UnsupportedError
+from hwgen.hls4ml_backend.layers import refuse_what_cannot_be_honoured
 
 FUZZ = -(-int(os.environ.get("HWGEN_FUZZ", "300")) // 30)
 
@@ -503,6 +505,31 @@ def test_strategies_of_hls4ml_alone_are_refused_for_inherited_layers(tmp_path: P
     assert str(refusal.value) == (
         "layer 'lstm': Strategy 'resource_unrolled' is hls4ml's for its own backends only; set 'Latency' or "
         "'Resource' for this layer, or convert with backend='Vitis'."
+    )
+
+
+def test_an_hls4ml_that_writes_another_configuration_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = pruned(keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3, name="dense")]), seed=1)
+    monkeypatch.setattr("hwgen.hls4ml_backend.passes._THEIR_KERNEL", "using kernel = nnet::DenseOfAnotherRelease;")
+    with pytest.raises(UnsupportedError) as refusal:
+        converted(model, configuration(model), tmp_path).write()
+    assert str(refusal.value) == (
+        "layer 'dense': hls4ml 1.3's configuration names nnet::DenseLatency once and this one names it 0 times, so the "
+        "installed hls4ml is not one that hwgen knows; pip install 'hls4ml>=1.3,<1.4'."
+    )
+
+
+@pytest.mark.parametrize("class_name", ["FixedPointQuantizer", "UnaryLUT", "DACombinational"])
+def test_layers_of_hgq_models_are_refused(class_name: str) -> None:
+    """hls4ml makes such a layer of models that need HGQ to be read, so only what the check asks of one is given."""
+    node = SimpleNamespace(name="it", class_name=class_name, get_attr=lambda key: None)
+    with pytest.raises(UnsupportedError) as refusal:
+        refuse_what_cannot_be_honoured(node)
+    assert str(refusal.value) == (
+        f"layer 'it': hls4ml generates {class_name} (of an HGQ model or its fallback) for its own backends only; "
+        f"convert with backend='Vitis'."
     )
 
 

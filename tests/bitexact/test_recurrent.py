@@ -120,3 +120,30 @@ def test_what_cannot_be_unrolled_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path, "QSimpleRNN", kernel_quantizer=wide).startswith(
         "layer 'cell' (QSimpleRNN), kernel: with its scales multiplied in, its weights need "
     )
+
+
+def test_steps_too_far_apart_for_one_grid_are_refused(tmp_path: Path) -> None:
+    # quantized_po2(9) takes a bias of 0 for 2**-128. In steps of that, and of 2**-3 of the input, 0.5 is 2**124.
+    kernels = {"kernel_initializer": keras.initializers.Constant(0.5), "recurrent_initializer": "zeros"}
+    told = refusal(tmp_path, "QSimpleRNN", bias_quantizer="quantized_po2(9)", **kernels)
+    assert told == (
+        "layer 'cell' (QSimpleRNN): in the finest steps of its kernels and bias, its weights would need 125 bits "
+        "(at most 60); use quantizers whose steps are closer."
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kernels_too_far_apart_for_one_grid_are_refused(kind: str, tmp_path: Path) -> None:
+    tiny = {"recurrent_quantizer": "quantized_po2(9)", "recurrent_initializer": "zeros"}
+    assert refusal(tmp_path, kind, **tiny).startswith(
+        f"layer 'cell' ({kind}): in the finest steps of its kernels and bias, its weights would need "
+    )
+
+
+def test_a_bias_too_large_for_the_steps_of_the_kernels_is_refused(tmp_path: Path) -> None:
+    tiny = {"kernel_quantizer": "quantized_po2(8)", "kernel_initializer": "zeros"}
+    tiny |= {"recurrent_quantizer": "quantized_po2(8)", "recurrent_initializer": "zeros"}
+    assert refusal(tmp_path, "QSimpleRNN", bias_initializer="ones", **tiny) == (
+        "layer 'cell' (QSimpleRNN): in the finest steps of its kernels and bias, its bias would need 67 bits "
+        "(at most 60); use quantizers whose steps are closer."
+    )

@@ -117,6 +117,8 @@ QUANTIZERS = (
     "quantized_relu_po2(3,negative_slope=0.25)",
     "stochastic_ternary(threshold=0.5)",
     "stochastic_binary()",
+    "binary_tanh",
+    "binary_sigmoid",
 )
 
 

@@ -18,7 +18,7 @@ from hwgen.errors import HwgenError
 from hwgen.ir import Network
 from hwgen.verify import BatchOptions, VerifyReport, verify_networks
 from oracle.fuzz_code import script
-from oracle.fuzz_exact import Built, build, exact_outputs, largest, samples, without_heads
+from oracle.fuzz_exact import Built, build, exact_outputs, samples, without_heads
 from oracle.fuzz_model import FuzzModel, roughness
 from oracle.keras_environment import building
 from oracle.quantizer_rational import Exact, each
@@ -114,8 +114,6 @@ def check(drawn: FuzzModel, folder: Path, csim: Csim | None = None) -> FuzzOutco
     built.round_given()
     data = samples(drawn, SAMPLES)
     exact = exact_outputs(built, data)
-    if exact is not None and drawn.head == "argmax":
-        exact = largest(exact)
     size = sum(1 for _ in drawn.every_layer())
     try:
         loaded = hwgen.load(path, weights=weights, **load_arguments(drawn))
@@ -252,8 +250,6 @@ def reproduction(drawn: FuzzModel, failure: FuzzFailureError) -> str:
     built.round_given()
     data = samples(drawn, SAMPLES)
     exact = exact_outputs(built, data)
-    if exact is not None and drawn.head == "argmax":
-        exact = largest(exact)
     return script(
         drawn,
         " ".join(str(failure).split())[:200],

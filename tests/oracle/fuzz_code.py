@@ -9,7 +9,7 @@ _INDENT = "    "
 
 
 def building_lines(model: FuzzModel) -> list[str]:
-    """Lines that need keras, qkeras and sparsity, and define each layer by its name and ``model``.
+    """Lines that need keras, qkeras, sparsity and np, and define each layer by its name and ``model``.
 
     A layer's output is called ``t_NAME``, but in a Sequential model.
     """
@@ -57,9 +57,9 @@ def layer_text(layer: FuzzLayer) -> str:
 
 
 def _value(key: str, value: Any, objects: bool) -> str:
-    """Quantizers as text or as objects, lists as tuples."""
+    """Quantizers as text or as objects, lists as tuples. QKeras reads no arrays in text."""
     is_quantizer = isinstance(value, str) and "(" in value
-    if is_quantizer and objects:
+    if is_quantizer and (objects or "np.array" in value):
         return f"qkeras.quantizers.{value}"
     return repr(_tuples(value))
 

@@ -33,6 +33,9 @@ _STATES = ("quantized_bits(4,0,alpha=1)", "quantized_bits(3,1,alpha=1)", "ternar
 _GATES = ("quantized_sigmoid(3)", "quantized_relu(3,0)", "quantized_bits(3,0,alpha=1)", "binary(alpha=1)")
 _BOUNDED = ("quantized_tanh(4)", "quantized_bits(4,0,alpha=1)", "quantized_relu(3,1)", "quantized_tanh(3,0,1,1)")
 
+_ROUNDINGS = ("TRN", "TRN_ZERO", "RND", "RND_ZERO", "RND_INF", "RND_MIN_INF", "RND_CONV")
+_GATES_OF = {"QSimpleRNN": 1, "QLSTM": 4, "QGRU": 3}
+
 Draw = Callable[[random.Random, Shape], dict[str, Any]]
 
 
@@ -59,7 +62,9 @@ def _quantizers(rng: random.Random, *kernels: str) -> dict[str, Any]:
 def _own_activation(rng: random.Random) -> dict[str, Any]:
     if rng.random() < 0.7:
         return {}
-    return {"activation": "relu" if rng.random() < 0.3 else activation_quantizer(rng, _MOST_BITS)}
+    drawn = "relu" if rng.random() < 0.3 else activation_quantizer(rng, _MOST_BITS)
+    # QKeras writes binary_tanh of a layer as a function of no module, which anyone's could be: it is refused.
+    return {} if drawn.startswith("binary_") else {"activation": drawn}
 
 
 def _window(rng: random.Random, shape: Shape, paddings: tuple[str, ...] = ("same", "valid")) -> dict[str, Any]:
@@ -236,6 +241,44 @@ def _activation(rng: random.Random, shape: Shape) -> dict[str, Any]:
     return {"activation": rng.choice(_CURVES)}
 
 
+def _channels(kind: str, options: dict[str, Any], shape: Shape) -> dict[str, int]:
+    """Numbers along the last axis of what each quantizer of a layer is given."""
+    outputs = options.get("units", options.get("filters", 0))
+    if kind in RECURRENT:
+        return dict.fromkeys(("kernel_quantizer", "recurrent_quantizer"), _GATES_OF[kind] * outputs)
+    if kind == "QConv2DTranspose":
+        return {"kernel_quantizer": shape[-1], "bias_quantizer": outputs}
+    multiplier = options.get("depth_multiplier", 1)
+    if kind.startswith("QDepthwise"):
+        return {"depthwise_quantizer": multiplier, "bias_quantizer": multiplier * shape[-1]}
+    if kind.startswith("QSeparable"):
+        return {"depthwise_quantizer": multiplier, "pointwise_quantizer": outputs, "bias_quantizer": outputs}
+    return dict.fromkeys(("kernel_quantizer", "bias_quantizer"), outputs)
+
+
+def _scaled(rng: random.Random, kind: str, options: dict[str, Any], shape: Shape) -> dict[str, Any]:
+    """The options, with one scale for each channel instead of one for all now and then."""
+    made = dict(options)
+    for key, count in _channels(kind, options, shape).items():
+        text = options.get(key)
+        if not isinstance(text, str) or not count:
+            continue
+        # QKeras builds no layer with an array in binary or ternary.
+        if text.startswith("quantized_bits(") and text.endswith("alpha=1)") and rng.random() < 0.5:
+            numbers = (0.25, 0.5, 1.0, 2.0) if rng.random() < 0.6 else (0.3, 0.5, 0.75, 1.0)
+            made[key] = f"{text[:-2]}np.array({[rng.choice(numbers) for _ in range(count)]}))"
+    return made
+
+
+def _head_type(rng: random.Random, largest_is_one: bool) -> str:
+    """A type for probabilities."""
+    width, rounding = rng.randint(2, 6), rng.choice(_ROUNDINGS)
+    if largest_is_one and rng.random() < 0.3:
+        return f"{rng.choice(['', 'u'])}fixed<{width + 2},2,{rounding},{rng.choice(['WRAP', 'SAT_ZERO'])}>"
+    overflow = rng.choice(["SAT", "SAT_SYM"])
+    return rng.choice([f"ufixed<{width},0,{rounding},{overflow}>", f"fixed<{width + 1},1,{rounding},{overflow}>"])
+
+
 # How the options of each class are drawn for an input of a shape.
 CLASSES: dict[str, Draw] = {
     "QDense": _dense("kernel"),
@@ -351,9 +394,16 @@ class _Drawing:
         self.end()
         made = FuzzModel(seed, tuple(inputs), tuple(self.layers), self.outputs(), rng.choice(["h5", "keras", "json"]))
         made = without_dead_layers(made)
-        if self.chance(0.15):
-            made = replace(made, head="argmax")
+        made = replace(made, head=self.head(made))
         return replace(made, sequential=made.is_chain and self.chance(0.5))
+
+    def head(self, made: FuzzModel) -> str:
+        """Probabilities where every output ends in the function for it."""
+        ends = made.heads()
+        if ends in ({"softmax"}, {"sigmoid"}) and self.chance(0.6):
+            (end,) = ends
+            return f"{end}={_head_type(self.rng, end == 'softmax')}"
+        return "argmax" if self.chance(0.15) else "logits"
 
     def body(self, shapes: list[Shape]) -> FuzzModel:
         inputs = tuple(FuzzInput(self.name("in"), shape) for shape in shapes)
@@ -416,6 +466,12 @@ class _Drawing:
             width = self.rng.randint(3, _MOST_BITS)
             modes = f"{self.rng.choice(['RND', 'RND_CONV', 'TRN'])},{self.rng.choice(['SAT', 'SAT_SYM'])}"
             given = f"fixed<{width},{self.rng.randint(0, 2)},{modes}>"
+            if self.chance(0.3):
+                width, modes = self.rng.randint(2, _MOST_BITS), f"{self.rng.choice(_ROUNDINGS)},SAT"
+                given += f":{self.rng.choice(['', 'u'])}fixed<{width},{self.rng.randint(0, 3)},{modes}>"
+                if self.chance(0.4):
+                    options = options | {"activation": self.rng.choice(_CURVES)}
+        options = _scaled(self.rng, kind, options, sources[0].shape)
         names = tuple(tensor.name for tensor in sources)
         name = self.name("layer")
         layer = FuzzLayer(name, kind, names, options, self.chance(0.5), wrap, given=given, **more)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,12 +13,13 @@ from numpy.typing import NDArray
 
 from oracle import keras_rational
 from oracle.fuzz_code import building_lines
-from oracle.fuzz_model import RECURRENT, FuzzLayer, FuzzModel, resolved
+from oracle.fuzz_model import PLAIN, RECURRENT, FuzzLayer, FuzzModel, resolved
 from oracle.keras_environment import building, keras, qkeras, sparsity, unwrapped
 from oracle.quantizer_rational import Exact, NotExactError, each
 from oracle.random_models import save_model, typed_samples
 from oracle.random_weights import set_weights
-from oracle.rational_curves import Near, curve
+from oracle.rational_curves import curve
+from oracle.rational_heads import Rounding, headed
 from oracle.rational_layers import merged
 from oracle.rational_recurrent import recurrent
 
@@ -51,7 +51,7 @@ class Built:
 
 def build(drawn: FuzzModel) -> Built:
     """Build a model and set its weights; those of a layer depend on the seed and its name alone."""
-    known: dict[str, Any] = {"keras": keras, "qkeras": qkeras, "sparsity": sparsity}
+    known: dict[str, Any] = {"keras": keras, "qkeras": qkeras, "sparsity": sparsity, "np": np}
     with building():
         exec("\n".join(building_lines(drawn)), known)
     layers = {}
@@ -88,14 +88,14 @@ def samples(drawn: FuzzModel, count: int) -> list[NDArray[np.float32]]:
 
 
 def exact_outputs(built: Built, inputs: list[NDArray[np.float32]]) -> list[Exact] | None:
-    """What each output is, heads left out; None where the model has no exact meaning in fixed point."""
+    """What each output is with the model's head; None where the model has no exact meaning in fixed point."""
     exact = [each(Fraction, array.astype(object)) for array in inputs]
     try:
         ends = _run(built, built.drawn, exact)
     except (NotExactError, NotImplementedError):  # the order of two square roots
         return None
-    rational = all(isinstance(n, Fraction) and not isinstance(n, Near) for end in ends for n in end.flat)
-    return ends if rational else None
+    found = [headed(built.drawn.head, end) for end in ends]
+    return None if any(end is None for end in found) else [end for end in found if end is not None]
 
 
 def _run(built: Built, model: FuzzModel, inputs: list[Exact]) -> list[Exact]:
@@ -119,7 +119,8 @@ def _layer(drawn: FuzzLayer, layer: Any, sources: list[Exact], last: bool) -> Ex
     if drawn.wrap == "time":
         steps = _plain_layer(drawn, layer.layer, x.reshape(-1, *x.shape[2:]), last)
         return steps.reshape(*x.shape[:2], *steps.shape[1:])
-    return _plain_layer(drawn, unwrapped(layer), x, last)
+    y = _plain_layer(drawn, unwrapped(layer), x, last)
+    return y if drawn.given_result is None else each(Rounding.read(drawn.given_result).value, y)
 
 
 def _plain_layer(drawn: FuzzLayer, layer: Any, x: Exact, last: bool) -> Exact:
@@ -136,6 +137,12 @@ def _plain_layer(drawn: FuzzLayer, layer: Any, x: Exact, last: bool) -> Exact:
         return each(curve(layer, None), x)
     if drawn.kind == "Activation" and activation not in ("relu", "linear"):
         return each(curve(layer, activation), x)
+    if drawn.kind in PLAIN and activation not in (None, "relu", "linear"):
+        own, layer.activation = layer.activation, keras.activations.linear
+        try:
+            return each(curve(layer, activation), keras_rational.evaluate_layer(layer, x, last))
+        finally:
+            layer.activation = own
     return keras_rational.evaluate_layer(layer, x, last)
 
 
@@ -163,31 +170,11 @@ def without_heads(drawn: FuzzModel) -> str | None:
     return f"keras.Model(model.inputs, [{', '.join(f't_{name}' for name in found)}])"
 
 
-def largest(ends: list[Exact]) -> list[Exact]:
-    """The index of the largest number along the last axis, the first of equal ones."""
-
-    def index(row: Any) -> Fraction:
-        return Fraction(list(row).index(max(row)))
-
-    return [np.apply_along_axis(lambda row: np.array([index(row)], dtype=object), -1, end) for end in ends]
-
-
 def _rounded(weights: NDArray[np.float32], given: str) -> NDArray[np.float32]:
-    """Weights in a type such as "fixed<6,3,RND_CONV,SAT>"."""
-    width, integer, rounding, overflow = given.removeprefix("fixed<").removesuffix(">").split(",")
-    fraction = int(width) - int(integer)
-    high = 2 ** (int(width) - 1) - 1
-    low = -high if overflow == "SAT_SYM" else -high - 1
-
-    def one(weight: float) -> float:
-        scaled = Fraction(float(weight)) * 2**fraction
-        match rounding:
-            case "RND":
-                code = floor(scaled + Fraction(1, 2))
-            case "RND_CONV":
-                code = round(scaled)
-            case _:
-                code = floor(scaled)
-        return min(max(code, low), high) / 2**fraction
-
-    return np.vectorize(one, otypes=[np.float32])(weights) if weights.size else weights
+    """Weights in the first type of such as "fixed<6,3,RND_CONV,SAT>" or "fixed<6,3,RND,SAT>:ufixed<4,2,TRN,SAT>"."""
+    to = Rounding.read(given.partition(":")[0])
+    return (
+        np.vectorize(lambda w: float(to.value(Fraction(float(w)))), otypes=[np.float32])(weights)
+        if weights.size
+        else weights
+    )

@@ -47,7 +47,8 @@ class FuzzLayer:
         objects: whether the quantizers are given as objects, not as text.
         wrap: "prune" and "time" for the wrappers PruneLowMagnitude and TimeDistributed.
         shares: the layer that is called once more, with its weights; kind, options and the rest are that one's.
-        given: the type that its weights are rounded to, for ``hwgen.load``.
+        given: for ``hwgen.load``: the type that its weights are rounded to, or that and, behind a colon, the one that
+            its result is rounded to.
         body: the model in the model.
     """
 
@@ -60,6 +61,11 @@ class FuzzLayer:
     shares: str | None = None
     given: str | None = None
     body: "FuzzModel | None" = None
+
+    @property
+    def given_result(self) -> str | None:
+        """The type that its result is rounded to."""
+        return self.given.partition(":")[2] or None if self.given is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,12 @@ class FuzzModel:
     def as_json(self) -> dict[str, Any]:
         """Everything, in types of JSON."""
         return asdict(self)
+
+    def heads(self) -> set[str | None]:
+        """The functions that outputs end in, softmax or sigmoid; None for an output without one."""
+        layers = {layer.name: layer for layer in self.layers}
+        read = {name for layer in self.layers for name in layer.inputs}
+        return {None if name in read else head_of(resolved(layers[name], layers)) for name in self.outputs}
 
     @property
     def is_chain(self) -> bool:
@@ -122,6 +134,15 @@ def resolved(layer: FuzzLayer, layers: Mapping[str, FuzzLayer]) -> FuzzLayer:
     return layers[layer.shares] if layer.shares is not None else layer
 
 
+def head_of(layer: FuzzLayer) -> str | None:
+    """The function that a layer ends in, where it is one of a model's last layer."""
+    if layer.kind == "Softmax":
+        return "softmax"
+    activation = layer.options.get("activation")
+    known = ("softmax", "sigmoid") if layer.kind == "Activation" else ("softmax",)
+    return activation if activation in known and layer.given_result is None else None
+
+
 def is_on_a_grid(layer: FuzzLayer, sources: list[bool]) -> bool:
     """Whether its values are certainly codes times one power of two.
 
@@ -130,10 +151,12 @@ def is_on_a_grid(layer: FuzzLayer, sources: list[bool]) -> bool:
     """
     options = layer.options
     activation = options.get("activation")
-    if layer.kind in RECURRENT:
+    if layer.kind in RECURRENT or layer.given_result is not None:
         return True
     if isinstance(activation, str) and "(" in activation:
         return scale_is_power_of_two(activation)
+    if activation in ("binary_tanh", "binary_sigmoid"):
+        return True
     if activation not in (None, "linear", "relu", "softmax"):
         return False
     if layer.kind in WEIGHTED:

@@ -147,6 +147,8 @@ def _simpler(model: FuzzModel, layer: FuzzLayer) -> Iterator[FuzzModel]:
         yield _with(model, layer, replace(layer, wrap=None))
     if layer.objects:
         yield _with(model, layer, replace(layer, objects=False))
+    if layer.given is not None and layer.given_result is not None:
+        yield _with(model, layer, replace(layer, given=layer.given.partition(":")[0]))
     if layer.body is not None:
         if layer.body.sequential:
             yield _with(model, layer, replace(layer, body=replace(layer.body, sequential=False)))

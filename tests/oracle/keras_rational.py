@@ -19,6 +19,7 @@ from oracle.quantizer_rational import (
     NotExactError,
     each,
     exact_activation,
+    exact_elements,
     exact_parameter,
     has_automatic_scale,
 )
@@ -325,7 +326,7 @@ def _quantize_folded(quantizer: Any, exact: Exact, in_float32: np.ndarray) -> Ex
         once = each(_nearest_float32, exact).astype(np.float32)
         assert np.abs(once - in_float32).max(initial=0.0) <= 2.0**-20 * np.abs(once).max(initial=0.0), "folds differ"
         return exact_parameter(quantizer, once)
-    return each(exact_activation(quantizer), exact)
+    return exact_elements(quantizer, exact)
 
 
 def _nearest_float32(number: Number) -> float:

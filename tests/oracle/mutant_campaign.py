@@ -13,26 +13,29 @@ from enum import Enum
 from functools import lru_cache
 from pathlib import Path
 from random import Random
+from typing import assert_never
 from unittest.mock import patch
 
-from hwgen.circuit import TARGETS, ClockPlan, lower
+from hwgen.circuit import TARGETS, Circuit, ClockPlan, circuit_from_json, circuit_to_json, lower
 from hwgen.emit import FileSet, Strategy, hls_project, rtl_project
 from hwgen.errors import HwgenError
+from hwgen.fixed import IntArray
 from hwgen.ir import Network, network_from_json, network_to_json
 from hwgen.tools import Cache, find_compiler
 from hwgen.tools.verilator import find_verilator
 from hwgen.verify import Engine, TestVectors, make_vectors, project_from_files, verify_opened
-from hwgen.verify.rtl import verify_opened_rtl
+from hwgen.verify.rtl import default_samples, verify_opened_rtl
 from hwgen.verify.rtl_engine import RtlEngine, Traffic
 from hwgen.verify.rtl_project import rtl_project_from_files
-from oracle.mutant_networks import mutant_network
+from oracle.mutant_networks import mutant_network, stream_network
 from oracle.mutants import Kind, Mutant, applied, chosen
 from oracle.mutants_cpp import cpp_mutants
-from oracle.mutants_verilog import verilog_mutants
+from oracle.mutants_verilog import stream_mutants, verilog_mutants
 from oracle.networks import every_input
-from oracle.rtl_equivalence import equivalent
+from oracle.rtl_equivalence import equivalent, equivalent_by_induction
 
 PLANS = (ClockPlan(1), ClockPlan(3), ClockPlan(None))
+LIBRARY = ("hwgen_window", "hwgen_line_buffer", "hwgen_fifo", "hwgen_gather")
 _WHERE = "a mutant"
 
 
@@ -40,6 +43,7 @@ class Language(Enum):
     """Of a project."""
 
     VERILOG = "Verilog"
+    STREAM = "stream"  # Verilog that takes a pixel a cycle; the mutants are of what moves pixels
     CPP = "C++"
 
 
@@ -68,7 +72,15 @@ class Case:
     latency_cycles: int = 0
 
     def mutants(self) -> list[Mutant]:
-        return verilog_mutants(self.files) if self.language is Language.VERILOG else cpp_mutants(self.files)
+        match self.language:
+            case Language.VERILOG:
+                return verilog_mutants(self.files)
+            case Language.STREAM:
+                return stream_mutants(self.files, LIBRARY)
+            case Language.CPP:
+                return cpp_mutants(self.files)
+            case _:
+                assert_never(self.language)
 
 
 @dataclass(frozen=True)
@@ -92,6 +104,15 @@ def verilog_case(seed: int, *, wide: bool = False) -> Case:
     return Case(name, Language.VERILOG, network, _as_bytes(files), circuit.latency_cycles)
 
 
+def stream_case(seed: int) -> Case:
+    """Windows, line buffers, gathered vectors; of every other one two branches that FIFOs join."""
+    network = stream_network(seed)
+    circuit = lower(network, TARGETS["generic"], PLANS[seed % len(PLANS)])
+    files = rtl_project(network, circuit, part="xcvu13p", clock_ns=5.0)
+    name = f"{seed} {circuit.latency_cycles} cycles"
+    return Case(name, Language.STREAM, network, _as_bytes(files), circuit.latency_cycles)
+
+
 def cpp_case(seed: int) -> Case:
     """Strategies in turn; every other one with a convolution."""
     strategy = list(Strategy)[seed // 2 % 2]
@@ -108,6 +129,8 @@ def cases(language: Language) -> list[Case]:
     """Those of a whole campaign: every rounding and overflow mode, plan, target and strategy is among them."""
     if language is Language.VERILOG:
         return [verilog_case(seed) for seed in range(14)] + [verilog_case(seed, wide=True) for seed in range(14, 20)]
+    if language is Language.STREAM:
+        return [stream_case(seed) for seed in range(6)]
     return [cpp_case(seed) for seed in range(14)]
 
 
@@ -158,15 +181,25 @@ class Campaign:
             if self.verilog is None:
                 self.verilog = RtlEngine(find_verilator(), self._compiler, Traffic(), self._cache, jobs=1)
             project = rtl_project_from_files(files, _WHERE)
-            return verify_opened_rtl(project, self.verilog, samples=self.samples).equal
+            samples = min(self.samples, default_samples(project))
+            return verify_opened_rtl(project, self.verilog, samples=samples).equal
 
     def same(self, case: Case, mutant: Mutant, files: dict[str, bytes]) -> tuple[bool, str]:
         """Whether original and mutant are proven to be equal for every input, and by what."""
         with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
-            if case.language is Language.VERILOG:
-                if any(re.search(r"\bce\b", line) for line in (mutant.before, mutant.after)):
-                    return False, "a clock enable was changed, of which nothing is proven"
-                return equivalent(case.files, files, case.network.name, case.latency_cycles, Path(scratch))[0], "Yosys"
+            if case.language is not Language.CPP:
+                proven = equivalent_by_induction(case.files, files, case.network.name, Path(scratch))[0]
+                enables = any(re.search(r"\bce\b", line) for line in (mutant.before, mutant.after))
+                if not proven and not enables and case.language is Language.VERILOG:
+                    name, cycles = case.network.name, case.latency_cycles
+                    proven = equivalent(case.files, files, name, cycles, Path(scratch))[0]
+                if proven or enables or case.language is Language.STREAM or _input_bits(case.network) > 16:
+                    return proven, "Yosys"
+                every, project = every_input(case.network), rtl_project_from_files(files, _WHERE)
+                assert self.verilog is not None
+                with _only_verdicts():  # nothing but the latest input matters to a pipeline
+                    report = verify_opened_rtl(project, self.verilog, samples=0, given=[every])
+                return report.equal, f"all {len(every)} inputs"
             inputs = [every_input(case.network)]
             codes = []
             for number, version in enumerate((case.files, files)):
@@ -176,17 +209,27 @@ class Campaign:
             return bool((codes[0][0] == codes[1][0]).all()), f"all {len(inputs[0])} inputs"
 
 
+def _input_bits(network: Network) -> int:
+    return sum(source.value.size * source.value.type.width for source in network.inputs)
+
+
 @lru_cache(maxsize=4)
-def _vectors(network: str, samples: int, seed: int) -> TestVectors:
-    return make_vectors(network_from_json(network), samples, seed)
+def _vectors(network: str, samples: int, seed: int, circuit: str | None) -> TestVectors:
+    of = None if circuit is None else circuit_from_json(circuit)
+    return make_vectors(network_from_json(network), samples, seed, circuit=of)
 
 
 @contextmanager
 def _only_verdicts() -> Iterator[None]:
     """Spare what no verdict needs: vectors, the same for each mutant, are made once; a difference is not explained."""
 
-    def timed_vectors(network: Network, samples: int, seed: int, given: None) -> tuple[TestVectors, float]:
-        return _vectors(network_to_json(network), samples, seed), 0.0
+    def timed_vectors(
+        network: Network, samples: int, seed: int, given: Sequence[IntArray] | None, circuit: Circuit | None = None
+    ) -> tuple[TestVectors, float]:
+        if given is not None:
+            return make_vectors(network, samples, seed, given, circuit), 0.0
+        text = None if circuit is None else circuit_to_json(circuit)
+        return _vectors(network_to_json(network), samples, seed, text), 0.0
 
     def explain(*_: object) -> object:
         return "a mismatch"

@@ -13,6 +13,8 @@ from hwgen.ir import (
     Input,
     Layer,
     MaxPool,
+    Merge,
+    MergeOperation,
     Network,
     Relu,
     Requantize,
@@ -158,4 +160,50 @@ def mutant_network(seed: int, *, convolution: bool = False, wide: bool = False) 
         growth.requantize(
             roundings[(seed + 3) % len(roundings)], overflows[(seed + 1) % len(overflows)], signed=True, width=4
         )
+    return check_network(Network("net", (growth.source,), tuple(growth.layers), (growth.last.name,)))
+
+
+def stream_network(seed: int) -> Network:
+    """An image of 4 by 4 codes of 2 bits: sliding windows, where ``seed`` is odd two branches that meet again."""
+    random = Random(seed)
+    x = Value("x", (4, 4, 1), FixedType(random.choice([True, False]), 2, 1))
+    growth = _Growth(random, Input(x, None), [], x)
+    roundings = list(Rounding)
+
+    def image(outputs: int, kernel: int, stride: int, source: Value) -> None:
+        """Zeros below and on the right, as wide as the kernel asks."""
+        size = -(-source.shape[0] // stride)
+        weight = growth.weight((kernel, kernel, source.shape[-1], outputs), 4)
+        bias = np.array([random.randint(-3, 3) for _ in range(outputs)], dtype=np.int64)
+        pad = ((0, kernel - 1), (0, kernel - 1))
+
+        def conv(output: Value) -> Conv:
+            return Conv(f"{output.name}_conv", source.name, output, weight, bias, (stride,) * 2, pad, (1, 1))
+
+        growth.last = source
+        growth._linear(conv, (size, size, outputs))
+        low, high = growth.bounds()
+        dropped = max(0, (high - low).bit_length() - 4)  # 3 or 4 bits stay, so that what is wrong shows
+        output = Value(
+            f"v{len(growth.layers)}", growth.last.shape, FixedType(True, 4, growth.last.type.fraction - dropped)
+        )
+        rounding = roundings[(seed + len(growth.layers)) % 7]
+        growth.put(Requantize(f"{output.name}_round", growth.last.name, output, rounding, Overflow.SAT))
+
+    image(1, 3 if seed % 4 < 2 else 2, 1, x)
+    if seed % 2:
+        first = growth.last
+        image(1, 2 if seed % 4 < 2 else 1, 1, x)
+        second = growth.last
+        fraction = max(first.type.fraction, second.type.fraction)
+        kind = FixedType(True, 10, fraction)
+        total = Value("total", first.shape, kind)
+        growth.put(Merge("add", (first.name, second.name), total, MergeOperation.ADD))
+    if seed % 3 == 0:
+        before = growth.last
+        pooled = Value("pooled", (2, 2, 1), before.type)
+        growth.put(MaxPool("pool", before.name, pooled, (2, 2), (2, 2), ((0, 0), (0, 0))))
+    elif seed % 3 == 1:
+        growth.flatten()
+        growth.sums(2, 3)
     return check_network(Network("net", (growth.source,), tuple(growth.layers), (growth.last.name,)))

@@ -1,7 +1,7 @@
 """Mutants of generated Verilog: what is declared, assigned, compared, sliced, connected or kept on one line."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from oracle.mutants import Code, Kind, Mutant, code_lines, matches, other_numbers, swapped
@@ -12,6 +12,7 @@ _LITERAL = r"(\d+)'(s?)([db])(\d+)"
 _SLICE = r"(\w+)\[(\d+)(?::(\d+))?\]"
 _INSTANCE = re.compile(r"^\s*\w+ (#\(.*\) )?\w+ \(")
 _COMPARED = {" > ": (" >= ", " < "), " < ": (" <= ", " > "), " >= ": (" > ", " < "), " <= ": (" < ", " >= ")}
+_LOGIC = {" == ": " != ", " != ": " == ", " && ": " || ", " || ": " && "}
 _FLOW = frozenset({"ce", "rst", "valid", "in_valid", "out_valid"})
 
 
@@ -30,13 +31,27 @@ class _Declared:
     direction: str
 
 
-def verilog_mutants(files: Mapping[str, bytes], left_out: str = "_axis.v") -> list[Mutant]:
-    """Every mutant of the modules below ``rtl/``, the static library and one other kind of file left out."""
+def verilog_mutants(files: Mapping[str, bytes], left_out: str = "_axis.v", library: Sequence[str] = ()) -> list[Mutant]:
+    """Every mutant of the modules below ``rtl/``, one kind of file left out, and of some modules of the library."""
     found: list[Mutant] = []
     for path, content in sorted(files.items()):
-        if path.startswith("rtl/") and path.count("/") == 1 and path.endswith(".v") and not path.endswith(left_out):
+        generated = path.startswith("rtl/") and path.count("/") == 1 and path.endswith(".v")
+        used = path in [f"rtl/lib/{name}.v" for name in library]
+        if used or (generated and not path.endswith(left_out)):
             found.extend(_of_module(path, content.decode()))
     return found
+
+
+def stream_mutants(files: Mapping[str, bytes], library: Sequence[str]) -> list[Mutant]:
+    """Those of what makes a circuit a stream: the library's modules, what is told them, and what is done with ``valid``
+    and ``step``."""
+    return [
+        mutant
+        for mutant in verilog_mutants(files, library=library)
+        if mutant.path.startswith("rtl/lib/")
+        or mutant.path.endswith(("_window.v", "_gather.v", "_join.v"))
+        or re.search(r"valid|step|row|column", mutant.before)
+    ]
 
 
 def _of_module(path: str, text: str) -> Iterator[Mutant]:
@@ -82,6 +97,8 @@ def _width(path: str, code: Code, declared: Mapping[str, _Declared], times: Mapp
 
 def _of_statement(path: str, code: Code, declared: Mapping[str, _Declared]) -> Iterator[Mutant]:
     start, clocked, made = _read_from(code.text)
+    yield from _parameters(path, code)
+    yield from _logic(path, code)
     kind = Kind.REGISTER if clocked else Kind.OPERAND
     yield from _flow(path, code)
     if _INSTANCE.match(code.text):
@@ -93,11 +110,33 @@ def _of_statement(path: str, code: Code, declared: Mapping[str, _Declared]) -> I
     if start == 0 and code.text.strip().startswith("."):
         return
     yield from _slices(path, code, start, declared)
-    yield from _constants(path, code, start)
+    if "= DEPTH - " not in code.text:
+        yield from _constants(path, code, start)
     yield from _comparisons(path, code, start)
     for old, new in ((" + ", " - "), (" - ", " + "), (" & (|", " | (|"), ("(|", "(&")):
         for place in _places(code.text, old, start):
             yield code.replaced(path, Kind.OPERAND, place, place + len(old), new)
+
+
+def _parameters(path: str, code: Code) -> Iterator[Mutant]:
+    """What an instance is told: a size, a number of beats. Not how deep a FIFO is: that is a bound, and which smaller
+    FIFOs are never full either is not known."""
+    for match in matches(r"\.(\w+)\((?:32'd)?(\d+)\)", code.text):
+        name, value = match[1], int(match[2])
+        if name.isupper() and name not in ("WIDTH", "NEGATE", "DEPTH") and not name.endswith("_BITS"):
+            for other in other_numbers(value, 0, 2 * value + 2):
+                yield code.replaced(path, Kind.CONSTANT, match.start(2), match.end(2), str(other))
+
+
+def _logic(path: str, code: Code) -> Iterator[Mutant]:
+    """Conditions turned round."""
+    if "unused" in code.text or "parameter" in code.text or re.search(r"if \([A-Z]+ ==", code.text):
+        return
+    for old, new in _LOGIC.items():
+        for place in _places(code.text, old, 0):
+            yield code.replaced(path, Kind.COMPARISON, place, place + len(old), new)
+    for match in matches(r"!(?=[a-z(])", code.text):
+        yield code.replaced(path, Kind.COMPARISON, match.start(), match.end(), "")
 
 
 def _read_from(text: str) -> tuple[int, bool, str]:
@@ -125,7 +164,7 @@ def _signals(
     """Another signal instead: of as many bits, or of more where only a slice is read."""
     for match in matches(_IDENTIFIER, code.text, start):
         name = match[0]
-        if name not in declared or (name in _FLOW and code.text.strip().startswith("if")):
+        if name not in declared or name == "clk" or (name in _FLOW and code.text.strip().startswith("if")):
             continue
         sliced = code.text[match.end() : match.end() + 1] == "["
         for other in declared.values():
@@ -178,8 +217,6 @@ def _comparisons(path: str, code: Code, start: int) -> Iterator[Mutant]:
         for place in _places(code.text, old, start):
             for new in others:
                 yield code.replaced(path, Kind.COMPARISON, place, place + len(old), new)
-    for place in _places(code.text, " || ", start):
-        yield code.replaced(path, Kind.COMPARISON, place, place + 4, " && ")
     for match in matches(r"\? ([^?:]+) : ([^?:;]+);", code.text, start):
         text = swapped(code.text, (match.span(1), match.span(2)))
         yield code.replaced(path, Kind.COMPARISON, 0, len(code.text), text)

@@ -12,13 +12,14 @@ mean once, and checks that QKeras is within a few units of the last place.
 
 import math
 from collections.abc import Callable
+from copy import copy
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oracle.keras_environment import keras, tf
+from oracle.keras_environment import keras, qkeras, tf
 from oracle.rational import two_to
 from oracle.surd import Number, compare, linear, maximum, round_half_even, sign, surd
 from oracle.transcendental import decided, sigmoid, tanh
@@ -45,6 +46,9 @@ def exact_activation(activation: Any) -> Function:
         return lambda x: x
     if activation is keras.activations.relu:
         return lambda x: maximum(x, Fraction(0))
+    if activation in (qkeras.quantizers.binary_tanh, qkeras.quantizers.binary_sigmoid):
+        low = Fraction(-1 if activation is qkeras.quantizers.binary_tanh else 0)
+        return lambda x: Fraction(1) if sign(x) > 0 else low  # a half rounds to the even number, zero
     match type(activation).__name__:
         case "quantized_bits":
             return _bits(activation)
@@ -249,15 +253,31 @@ def exact_parameter(quantizer: Any, tensor: NDArray[np.float32]) -> Exact:
     nearest = np.rint(codes)
     assert np.abs(codes - nearest).max(initial=0.0) < 1e-2, "QKeras's output is near no multiple of its scale"
     assert np.abs(nearest).max(initial=0.0) <= most, "QKeras's output is beyond the largest code"
-    if quantizer.alpha == "auto" and type(quantizer).__name__.endswith(("ternary", "binary")):
+    if (
+        has_automatic_scale(quantizer)
+        and quantizer.alpha == "auto"
+        and type(quantizer).__name__.endswith(("ternary", "binary"))
+    ):
         once = _scale_of_means(tensor, nearest)
         assert np.abs(once - scale).max(initial=0.0) <= 2.0**-20 * np.abs(once).max(initial=0.0), "scales differ"
         scale = once
     exact = each(Fraction, nearest.astype(object)) * Fraction(step) * each(Fraction, scale.astype(object))
     if not isinstance(quantizer.alpha, str):
-        by_definition = each(exact_activation(quantizer), each(Fraction, tensor.astype(object)))
+        by_definition = exact_elements(quantizer, each(Fraction, tensor.astype(object)))
         assert (exact == by_definition).all(), "QKeras's output is not what its definition says"
     return exact
+
+
+def exact_elements(quantizer: Any, tensor: Exact) -> Exact:
+    """A quantizer without automatic scale on exact numbers: its alpha is one number, or one for each channel."""
+    if not isinstance(getattr(quantizer, "alpha", None), np.ndarray):
+        return each(exact_activation(quantizer), tensor)
+    result = np.empty(tensor.shape, dtype=object)
+    for channel, alpha in enumerate(np.broadcast_to(quantizer.alpha, tensor.shape[-1:]).tolist()):
+        of_one = copy(quantizer)
+        of_one.alpha = alpha
+        result[..., channel] = each(exact_activation(of_one), tensor[..., channel])
+    return result
 
 
 def _scale_of_means(tensor: NDArray[np.float32], codes: NDArray[np.float64]) -> NDArray[np.float64]:

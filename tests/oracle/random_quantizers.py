@@ -118,6 +118,7 @@ def after_a_function(rng: random.Random, most_bits: int = 8) -> Weighted:
         (1, f"quantized_po2({rng.randint(3, 4)},log2_rounding='floor')"),
         (1, f"quantized_relu_po2({rng.randint(2, 4)}{rng.choice(['', ',4'])})"),
         (1, f"quantized_relu_po2({rng.randint(2, 4)},negative_slope={rng.choice([0.5, 0.0625])})"),
+        (1, rng.choice(["binary_tanh", "binary_sigmoid"])),
         (1, "stochastic_binary()"),
         (1, "stochastic_ternary(alpha=1,threshold=0.5)"),
     ]
@@ -125,4 +126,4 @@ def after_a_function(rng: random.Random, most_bits: int = 8) -> Weighted:
 
 def scale_is_power_of_two(quantizer: str) -> bool:
     """Whether the scale that multiplies a quantizer's codes is certainly a power of two."""
-    return "alpha=0.3" not in quantizer and "'auto'" not in quantizer
+    return "0.3" not in quantizer and "'auto'" not in quantizer

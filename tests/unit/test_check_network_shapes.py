@@ -40,6 +40,15 @@ def test_every_size_of_a_value_is_positive(shape: tuple[int, ...]) -> None:
     )
 
 
+@pytest.mark.parametrize("shape", [(2**24 + 1,), (4097, 4096), (2**62, 4)])
+def test_a_value_no_larger_than_what_an_fpga_streams_is_asked_for(shape: tuple[int, ...]) -> None:
+    entry = Input(Value("x", shape, FixedType(True, 4, 0)), None)
+    refused(
+        replace(example_network(), inputs=(entry,)),
+        f"input: value 'x' has shape {shape}; a sample has at most 16777216 codes.",
+    )
+
+
 def test_a_dense_layer_maps_one_axis_to_one_by_its_weights() -> None:
     refused(with_layer("dense", input="pooled"), "layer 'dense': rank of the input should be 1, got 3.")
     refused(with_output("dense", shape=(2, 1)), "layer 'dense': output rank should be 1, got 2.")

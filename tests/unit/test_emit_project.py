@@ -6,15 +6,16 @@ import sys
 import tempfile
 from fractions import Fraction
 from hashlib import sha256
+from importlib.machinery import ModuleSpec
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hwgen.emit import FileSet, Strategy, Vectors, hls_project
+from hwgen.emit import FileSet, Strategy, Vectors, ap_types, hls_project
 from hwgen.emit.vectors import decimal
-from hwgen.errors import InputError, NetworkError
+from hwgen.errors import InputError, NetworkError, ToolMissingError
 from hwgen.fixed import FixedType, Overflow, Quantizer, Rounding
 from hwgen.fixed.digits import signed_digits
 from hwgen.ir import (
@@ -124,20 +125,49 @@ def test_names_that_would_meet_get_a_number() -> None:
 
 @pytest.mark.parametrize("name", ["defines", "codes", "ap_int"])
 def test_a_network_named_like_something_in_cpp_is_refused(name: str) -> None:
-    with pytest.raises(InputError, match=f"network '{name}'.*name the network otherwise"):
+    with pytest.raises(InputError) as caught:
         project(small_network(name))
+    assert str(caught.value) == (
+        f"network '{name}': the top function cannot have this name, which C++, the ap_types headers or another file of "
+        f"the project has; name the network otherwise."
+    )
 
 
 @pytest.mark.parametrize("part", ["", "xc vu13p", 'xc"', "[exit]", "$part"])
 def test_a_part_that_is_no_name_is_refused(part: str) -> None:
-    with pytest.raises(InputError, match="part"):
+    with pytest.raises(InputError) as caught:
         project(small_network(), part=part)
+    assert str(caught.value) == (
+        f"a part is named as the vendor's tools do, such as 'xcu250-figd2104-2L-e'; got {part!r}."
+    )
 
 
 @pytest.mark.parametrize("clock_ns", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_clock_period_that_is_not_positive_is_refused(clock_ns: float) -> None:
-    with pytest.raises(InputError, match="clock period"):
+    with pytest.raises(InputError) as caught:
         project(small_network(), clock_ns=clock_ns)
+    assert str(caught.value) == f"a clock period is a positive number of nanoseconds, got {clock_ns!r}."
+
+
+@pytest.mark.parametrize(
+    ("installed", "says"),
+    [
+        (False, "the ap_fixed headers come with hls4ml, which is not installed; pip install 'hls4ml>=1.3'."),
+        (
+            True,
+            "the installed hls4ml has no templates/vivado/ap_types/ap_fixed.h; hwgen needs hls4ml 1.3, pip install "
+            "'hls4ml>=1.3,<1.4'.",
+        ),
+    ],
+)
+def test_headers_that_are_not_there_are_refused(
+    installed: bool, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = ModuleSpec("hls4ml", None, origin=str(tmp_path / "hls4ml" / "__init__.py")) if installed else None
+    monkeypatch.setattr(ap_types, "find_spec", lambda name: spec)
+    with pytest.raises(ToolMissingError) as caught:
+        ap_types.ap_types_files.__wrapped__()
+    assert str(caught.value) == says
 
 
 def test_a_network_that_breaks_an_invariant_is_refused() -> None:
@@ -160,18 +190,20 @@ def test_test_vectors_are_exact_decimals_one_sample_a_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("inputs", "outputs"),
+    ("inputs", "outputs", "says"),
     [
-        ((np.zeros((3, 3), dtype=np.int64),), (np.zeros((3, 2), dtype=np.int64),)),
-        ((np.zeros((3, 2), dtype=np.int64),), (np.zeros((4, 2), dtype=np.int64),)),
-        ((np.zeros((3, 2), dtype=np.int64),), ()),
+        ([(3, 3)], [(3, 2)], "test vectors for inputs of shapes [(2,)] expected, got [(3,)]."),
+        ([(3, 2)], [], "test vectors for outputs of shapes [(2,)] expected, got []."),
+        ([(3, 2)], [(4, 2)], "every array of test vectors needs the same number of samples, got [3, 4]."),
     ],
 )
-def test_test_vectors_of_another_shape_are_refused(
-    inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ...]
+def test_test_vectors_that_do_not_fit_are_refused(
+    inputs: list[tuple[int, int]], outputs: list[tuple[int, int]], says: str
 ) -> None:
-    with pytest.raises(InputError, match="test vectors"):
-        project(small_network(), vectors=Vectors(inputs, outputs))
+    arrays = [tuple(np.zeros(shape, dtype=np.int64) for shape in side) for side in (inputs, outputs)]
+    with pytest.raises(InputError) as caught:
+        project(small_network(), vectors=Vectors(*arrays))
+    assert str(caught.value) == f"network 'little': {says}"
 
 
 @pytest.mark.parametrize("code", [0, 1, -1, 5, -12345, 2**62, -(2**62) + 1])

@@ -127,7 +127,7 @@ def test_a_build_takes_the_interface_it_is_given(tmp_path: object) -> None:
         assert hwgen.build(model, f"{tmp_path}/{io}", io=io).interface is Interface(io)
     with pytest.raises(InputError, match=r"^io 'serial' is unknown; it is 'parallel' or 'stream'\.$"):
         hwgen.build(model, f"{tmp_path}/serial", io="serial")
-    sentence = "the FPGA family and the pipelining are options of Verilog: add --target rtl."
+    sentence = "the FPGA family, the pipelining and what to optimize for are options of Verilog: add --target rtl."
     with pytest.raises(InputError, match=f"^{re.escape(sentence)}$"):
         hwgen.build(model, f"{tmp_path}/family", fpga="intel")
 

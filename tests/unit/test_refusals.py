@@ -28,7 +28,7 @@ NO_FUNCTION = (
 NO_QUANTIZER = (
     " has no fixed-point form in hwgen; supported: quantized_bits, quantized_linear, quantized_relu, quantized_tanh, "
     "quantized_sigmoid, quantized_ulaw, quantized_hswish, ternary, stochastic_ternary, binary, stochastic_binary, "
-    "quantized_po2, quantized_relu_po2."
+    "quantized_po2, quantized_relu_po2, binary_tanh, binary_sigmoid."
 )
 
 

@@ -14,7 +14,6 @@ from oracle.keras_files import (
     functional,
     input_layer,
     layer,
-    quantized_bits,
     transposed,
 )
 from oracle.one_layer_models import changed, message, norm, zeros
@@ -179,16 +178,6 @@ def test_an_output_padding_that_no_convolution_has_is_named(tmp_path: Path) -> N
         "layer 'it' (QConv2DTranspose): an output of 10 along axis 1 is none whose convolution has 6 positions; "
         "TensorFlow refuses it too: use another output_padding."
     )
-
-
-def test_scales_of_a_transposed_kernel_that_are_too_far_apart_are_named(tmp_path: Path) -> None:
-    alpha = [1 / 3, 2.0**-40 / 3]
-    it = transposed("it", zeros(3, 3, 4, 2) + 0.9, zeros(4), kernel_quantizer=quantized_bits(16, 0, alpha=alpha))
-    told = message(tmp_path, [input_layer("data", (6, 6, 2)), it])
-    assert told.startswith(
-        "layer 'it' (QConv2DTranspose), kernel: with the scale of each input multiplied in, its weights need "
-    )
-    assert told.endswith(" bits (at most 60); use alpha='auto_po2' or 1.")
 
 
 _NORMALIZED = [input_layer("data", (6, 2)), batch_norm("norm", norm(2))]

@@ -189,11 +189,6 @@ def test_weights_without_a_quantizer_name_the_flag(tmp_path: Path) -> None:
     )
 
 
-UNSTATED = Path(__file__).resolve().parents[1] / "oracle" / "unstated_refusals.txt"
-
-
-def test_every_refusal_is_stated_whole_in_some_test_or_listed_as_not() -> None:
-    """The list holds sentences that tests match in part only; a new refusal needs a test, and the list only shrinks."""
-    listed = set(UNSTATED.read_text(encoding="utf-8").splitlines())
-    found = {f"{each.place.rpartition(':')[0]}: {each.shown}" for each in untested()}
-    assert found == listed
+def test_every_refusal_is_stated_whole_in_some_test() -> None:
+    """Of what reads, checks, builds and proves models: a new refusal needs a test with its whole sentence."""
+    assert list(map(str, untested())) == []

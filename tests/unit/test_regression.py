@@ -206,7 +206,10 @@ def test_a_folder_that_cannot_be_written_is_said(frozen: Path) -> None:
     kept = read_golden(frozen.with_name("project.golden"))
     with pytest.raises(ProjectError) as refused:
         write_golden(kept, frozen / "project.json")
-    assert str(refused.value).startswith(f"golden folder {str(frozen / 'project.json')!r} cannot be written: [Errno ")
+    taken = frozen / "project.json"
+    assert str(refused.value) == (
+        f"golden folder {str(taken)!r} cannot be written: [Errno 17] File exists: {str(taken)!r}."
+    )
 
 
 def test_a_project_whose_description_is_damaged_is_refused(frozen: Path) -> None:

@@ -120,26 +120,43 @@ def test_given_codes_can_be_all() -> None:
     assert vectors.groups == (VectorGroup(VectorKind.GIVEN, 3),)
 
 
+ENCODE = "hwgen.reference.encode turns real data into codes."
+
+
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("given", "says"),
     [
-        ([], "network 'net' has 1 inputs, got 0 arrays"),
-        ([np.zeros((2, 5), np.int64)], r"codes of shape \(samples, 6\) were expected, got int64 of shape \(2, 5\)"),
-        ([np.zeros((2, 6), np.int32)], r"got int32 of shape \(2, 6\); hwgen\.reference\.encode turns real data into"),
-        ([[[0] * 6]], "got list"),
-        ([np.zeros((0, 6), np.int64)], "at least one sample of given data is needed"),
-        ([np.full((1, 6), 128)], r"codes from 128 to 128 do not fit its type fixed<8,8> \(-128 to 127\)"),
+        ([], "network 'net' has 1 inputs, got 0 arrays."),
+        (
+            [np.zeros((2, 5), np.int64)],
+            f"input 'x': int64 codes of shape (samples, 6) were expected, got int64 of shape (2, 5); {ENCODE}",
+        ),
+        (
+            [np.zeros((2, 6), np.int32)],
+            f"input 'x': int64 codes of shape (samples, 6) were expected, got int32 of shape (2, 6); {ENCODE}",
+        ),
+        ([[[0] * 6]], f"input 'x': int64 codes of shape (samples, 6) were expected, got list; {ENCODE}"),
+        ([np.zeros((0, 6), np.int64)], "at least one sample of given data is needed, got none."),
+        ([np.full((1, 6), 128)], "input 'x': codes from 128 to 128 do not fit its type fixed<8,8> (-128 to 127)."),
     ],
-)  # fmt: skip
-def test_given_codes_that_do_not_fit_are_refused(given: list[np.ndarray], message: str) -> None:
-    with pytest.raises(InputError, match=message):
+)
+def test_given_codes_that_do_not_fit_are_refused(given: list[np.ndarray], says: str) -> None:
+    with pytest.raises(InputError) as caught:
         make_vectors(dense_network(), 10, given=given)
+    assert str(caught.value) == says
 
 
 @pytest.mark.parametrize("samples", [0, -1])
 def test_no_samples_are_no_verification(samples: int) -> None:
-    with pytest.raises(InputError, match=f"at least one sample is needed to verify anything, got {samples}"):
+    with pytest.raises(InputError) as caught:
         make_vectors(dense_network(), samples)
+    assert str(caught.value) == f"at least one sample is needed to verify anything, got {samples}."
+
+
+def test_a_negative_seed_is_refused() -> None:
+    with pytest.raises(InputError) as caught:
+        make_vectors(dense_network(), 10, seed=-1)
+    assert str(caught.value) == "a seed is 0 or more, got -1."
 
 
 def test_a_testbench_gets_vectors_of_every_kind() -> None:

@@ -1,11 +1,12 @@
-"""Constant matrix-vector products as adder graphs: signed digits, added in width-aware balanced trees."""
+"""Adder graphs of two- or three-operand adders: signed digits, added in width-aware balanced trees."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from hwgen.circuit.adder_graph import Adder, AdderGraph, Output, Term
+from hwgen.circuit.adder_graph import Adder, Output, Term
+from hwgen.circuit.sharing import Sharing
 from hwgen.circuit.target import Target
 from hwgen.fixed import IntArray
 from hwgen.fixed.digits import signed_digits
@@ -32,55 +33,70 @@ class _Operand:
         return self.shift + max(abs(self.low), abs(self.high)).bit_length()
 
 
-def adder_graph(
-    weight: IntArray, low: Sequence[int], high: Sequence[int], bias: Sequence[int], target: Target
-) -> AdderGraph:
-    """Build sums for every column of a constant matrix, and prove them.
+def trees(
+    low: Sequence[int],
+    high: Sequence[int],
+    bias: Sequence[int],
+    target: Target,
+    sharing: Sharing,
+    shifts: Sequence[int],
+) -> tuple[list[Adder], list[Output]]:
+    """Adders for the shared sums and for every column, times ``2**shifts[j]`` and with its bias.
 
-    Each column is a balanced tree over its non-zero signed digits, operands of similar position first, so that adders
-    stay narrow. Columns do not share adders, except that equal columns are built once.
-
-    Args:
-        weight: (inputs, outputs) int64.
-        low: lowest code of each input.
-        high: highest code of each input.
-        bias: one integer an output, in units of the output's step.
-    Raises:
-        CircuitError: a sum needs more than 62 bits.
+    Each sum is a balanced tree over its non-zero signed digits, operands of similar position first, so that adders stay
+    narrow.
     """
+    inputs = len(low)
     adders: list[Adder] = []
+    sources = [_Operand(i, 0, False, a, b) for i, (a, b) in enumerate(zip(low, high, strict=True))]
+    for row in sharing.nodes:
+        sources.append(_tree(row, sources, 0, inputs, target, adders))
     outputs: list[Output] = []
-    known: dict[tuple[bytes, int], Output] = {}
-    for j in range(weight.shape[1]):
-        key = (np.ascontiguousarray(weight[:, j]).tobytes(), int(bias[j]))
+    known: dict[tuple[bytes, int, int], Output] = {}
+    for j, column in enumerate(sharing.columns):
+        key = (np.ascontiguousarray(column).tobytes(), int(bias[j]), shifts[j])
         if key not in known:
-            known[key] = _column(weight[:, j], low, high, int(bias[j]), target, adders)
+            shift = shifts[j] if not bias[j] & ((1 << shifts[j]) - 1) else 0
+            scale = 1 << (shifts[j] - shift)
+            known[key] = _output(column * scale, sources, int(bias[j]) >> shift, shift, inputs, target, adders)
         outputs.append(known[key])
-    graph = AdderGraph(tuple(low), tuple(high), tuple(adders), tuple(outputs))
-    graph.prove(weight, list(bias))
-    return graph
+    return adders, outputs
 
 
-def _column(
-    column: IntArray, low: Sequence[int], high: Sequence[int], bias: int, target: Target, adders: list[Adder]
+def _output(
+    column: IntArray,
+    sources: Sequence[_Operand],
+    bias: int,
+    shift: int,
+    inputs: int,
+    target: Target,
+    adders: list[Adder],
 ) -> Output:
-    operands = [
-        _Operand(i, exponent, sign < 0, low[i], high[i])
-        for i in np.flatnonzero(column).tolist()
-        for sign, exponent in signed_digits(int(column[i]))
-    ]
-    if not operands:
-        return Output(None, 0, bias)
-    if bias:
-        operands.append(_Operand(None, 0, False, bias, bias, bias))
-    while len(operands) > 1:
-        operands = _level(operands, len(low), target, adders)
-    root = operands[0]
+    if not column.any():
+        return Output(None, 0, bias << shift)
+    root = _tree(column, sources, bias, inputs, target, adders)
     assert root.node is not None
     if root.negative:
         adders.append(Adder((Term(root.node, 0, negative=True),)))
-        return Output(len(low) + len(adders) - 1, root.shift)
-    return Output(root.node, root.shift)
+        return Output(inputs + len(adders) - 1, root.shift + shift)
+    return Output(root.node, root.shift + shift)
+
+
+def _tree(
+    row: IntArray, sources: Sequence[_Operand], constant: int, inputs: int, target: Target, adders: list[Adder]
+) -> _Operand:
+    operands = []
+    for x in np.flatnonzero(row).tolist():
+        for sign, exponent in signed_digits(int(row[x])):
+            source = sources[x]
+            operands.append(
+                _Operand(source.node, source.shift + exponent, source.negative != (sign < 0), source.low, source.high)
+            )
+    if constant:
+        operands.append(_Operand(None, 0, False, constant, constant, constant))
+    while len(operands) > 1:
+        operands = _level(operands, inputs, target, adders)
+    return operands[0]
 
 
 def _level(operands: list[_Operand], inputs: int, target: Target, adders: list[Adder]) -> list[_Operand]:

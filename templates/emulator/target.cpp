@@ -1,0 +1,4 @@
+// Answers whether this machine runs the wider target.
+#include "common.hpp"
+
+#include "target.hpp"
