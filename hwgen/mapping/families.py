@@ -123,7 +123,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
                 "ecp5",
                 "Lattice ECP5",
                 "synth_ecp5 -nobram -nodsp -noiopad",
-                ("+/ecp5/cells_sim.v",),
+                ("+/lattice/cells_sim_ecp5.v",),
                 (),
                 (
                     (r"LUT4", _LUT),

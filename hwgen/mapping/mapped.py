@@ -170,7 +170,8 @@ def _script(module: str, family: Family, sources: Sequence[str], layers: Sequenc
     """Commands that write the netlist as JSON, and as Verilog in which every cell is what it computes."""
     macros = "".join(f" -D{name}" for name in family.defines)
     models = [f"read_verilog -lib {path}" for path in family.models]
-    computing = [f"read_verilog {path}" for path in family.models]
+    # Deferred: only what the netlist has is elaborated. ECP5's models include the same file twice unless told not to.
+    computing = [f"read_verilog -defer -DNO_INCLUDES {path}" for path in family.models]
     return [
         *models,
         f"read_verilog{macros} {' '.join(f'{name}.v' for name in sources)}",

@@ -52,7 +52,12 @@ def engine() -> RtlEngine:
     return RtlEngine(find_verilator(), find_compiler(None), Traffic(25, 25, 0), Cache.of_user())
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+QUICK = ("xcup", "ecp5", "generic")
+
+
+@pytest.mark.parametrize(
+    "family", [pytest.param(name, marks=() if name in QUICK else pytest.mark.fuzz) for name in FAMILIES]
+)
 def test_netlists_of_every_family_compute_what_the_reference_does(project: Path, family: str) -> None:
     found = map_project(open_rtl_project(project), family, engine=engine(), samples=300)
     assert found.simulated is not None
