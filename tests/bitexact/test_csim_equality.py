@@ -15,7 +15,7 @@ from hwgen.ir import Dense, Input, Network, SparseTensor, Value
 from hwgen.verify import BatchOptions, VerifyReport, verify_networks
 
 BATCH = 10
-SLICE = 2  # batches
+SLICE = 1  # batches
 FUZZ = -(-int(os.environ.get("HWGEN_FUZZ", "300")) // BATCH)
 
 

@@ -27,7 +27,7 @@ from hwgen.frontend import layer_config, quantizer_config
 from hwgen.reference import kernels
 
 BATCH = 10
-SLICE = 2  # batches
+SLICE = 1  # batches
 FUZZ = -(-int(os.environ.get("HWGEN_FUZZ", "300")) // BATCH)
 # Of every batch one model is compiled; C++ of each kind in turn.
 CSIM = [Csim(strategy, interface) for strategy, interface in product(Strategy, Interface)]

@@ -27,7 +27,7 @@ TABLES = "oracles/qkeras_0_9_0_golden_tables.json"
 CASES = "oracles/qkeras_quantizer_cases.json"
 RANDOM_QUANTIZERS = 20  # of each kind and seed
 IN_FLOAT32 = ("quantized_tanh", "quantized_sigmoid", "quantized_ulaw", "quantized_hswish", "quantized_po2")
-IN_FLOAT32 += ("quantized_relu_po2", "quantized_relu")
+IN_FLOAT32 += ("quantized_relu_po2", "quantized_relu", "binary_tanh", "binary_sigmoid")
 MARGIN = Fraction(1, 1 << 17)
 MOST_POINTS = 300  # of those that are evaluated by series
 

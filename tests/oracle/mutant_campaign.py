@@ -16,7 +16,7 @@ from random import Random
 from typing import assert_never
 from unittest.mock import patch
 
-from hwgen.circuit import TARGETS, Circuit, ClockPlan, circuit_from_json, circuit_to_json, lower
+from hwgen.circuit import TARGETS, Circuit, ClockPlan, Optimize, circuit_from_json, circuit_to_json, lower
 from hwgen.emit import FileSet, Strategy, hls_project, rtl_project
 from hwgen.errors import HwgenError
 from hwgen.fixed import IntArray
@@ -98,7 +98,8 @@ def verilog_case(seed: int, *, wide: bool = False) -> Case:
     """Plans and targets in turn."""
     network = mutant_network(seed, wide=wide)
     plan, family = PLANS[seed % len(PLANS)], "amd" if seed // 2 % 2 else "generic"
-    circuit = lower(network, TARGETS[family], plan)
+    optimize = Optimize.LUTS if seed % 7 == 6 else Optimize.LATENCY
+    circuit = lower(network, TARGETS[family], plan, optimize=optimize)
     files = rtl_project(network, circuit, part="xcvu13p", clock_ns=5.0)
     name = f"{seed}{' wide' if wide else ''} {family} {circuit.latency_cycles} cycles"
     return Case(name, Language.VERILOG, network, _as_bytes(files), circuit.latency_cycles)

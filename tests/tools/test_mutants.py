@@ -15,8 +15,8 @@ from hwgen.errors import ToolFailedError, ToolMissingError
 from hwgen.tools.verilator import find_verilator
 from hwgen.verify.run import DEFAULT_SAMPLES
 
-VERILOG = [3, 4, 13, 19]  # 19 has 48 bits of input; of 3, 13 and 19, older vectors missed mutants
-CPP = [1, 4, 6]
+VERILOG = [3, 13, 19]  # 19 has 48 bits of input; of 3, 13 and 19, older vectors missed mutants
+CPP = [1]
 
 
 @pytest.fixture(scope="module")

@@ -101,7 +101,7 @@ def with_a_window() -> tuple[Network, Circuit]:
     [
         ("row >= ", "row > "),
         ("assign step = in_valid || (", "assign step = (in_valid && 1'b0) || ("),
-        ("live <= next_live[LEAD:0];", "live <= {live[LEAD:1], in_valid};"),
+        ("live <= next_live[LEAD:0];", "live <= ~next_live[LEAD:0];"),
         ("localparam [31:0] LAST = LENGTH - 32'd2;", "localparam [31:0] LAST = LENGTH - 32'd3;"),
         ("if (ce && step)", "if (step)"),
     ],
