@@ -1,20 +1,21 @@
 """``BuiltProject``: a project of either kind, as far as a regression test needs it."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
-from hwgen.circuit import circuit_from_json
 from hwgen.emit.files import PROJECT_FILE
-from hwgen.emit.rtl_project import CIRCUIT_FILE
 from hwgen.emit.strategy import Strategy
-from hwgen.errors import CircuitError, ProjectError
+from hwgen.errors import ProjectError
 from hwgen.estimate import Figures, circuit_figures, network_figures
 from hwgen.ir import Network
 from hwgen.verify import open_project
 from hwgen.verify.rtl_project import open_rtl_project, project_target
 
-_RTL = "rtl"
+_HLS, _RTL = "hls", "rtl"
+_Kind = TypeVar("_Kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +42,22 @@ def built_project(directory: Path) -> BuiltProject:
         ProjectError: it is no hwgen project, or a file of it is missing or damaged.
     """
     directory = Path(directory)
-    target = project_target(directory)
-    network = open_rtl_project(directory).network if target == _RTL else open_project(directory).network
-    document = json.loads((directory / PROJECT_FILE).read_bytes())
+    if project_target(directory) == _RTL:
+        opened = open_rtl_project(directory)
+        figures = circuit_figures(opened.network, opened.circuit)
+        return BuiltProject(_RTL, opened.network, figures, _described(directory, "clock_ns", float))
+    network = open_project(directory).network
+    strategy = _described(directory, "strategy", Strategy)
+    figures = network_figures(network, adders=strategy is Strategy.ADDERS)
+    return BuiltProject(_HLS, network, figures, _described(directory, "clock_ns", float))
+
+
+def _described(directory: Path, name: str, kind: Callable[[Any], _Kind]) -> _Kind:
+    """An entry of ``project.json``, which was read before and is a JSON object."""
     try:
-        clock_ns = float(document["clock_ns"])
-        if target == _RTL:
-            figures = circuit_figures(network, circuit_from_json((directory / CIRCUIT_FILE).read_text()))
-        else:
-            figures = network_figures(network, adders=Strategy(document["strategy"]) is Strategy.ADDERS)
-    except (OSError, ValueError, KeyError, TypeError, CircuitError) as error:
+        return kind(json.loads((directory / PROJECT_FILE).read_bytes())[name])
+    except (ValueError, KeyError, TypeError) as error:
         raise ProjectError(
-            f"project {str(directory)!r}: {PROJECT_FILE} or {CIRCUIT_FILE} is damaged ({type(error).__name__}: "
-            f"{error}); build it again."
+            f"project {str(directory)!r}: {PROJECT_FILE} is damaged ({type(error).__name__}: {error}); build the "
+            f"project again."
         ) from error
-    return BuiltProject(target, network, figures, clock_ns)

@@ -218,8 +218,8 @@ def test_a_project_whose_description_is_damaged_is_refused(frozen: Path) -> None
     with pytest.raises(ProjectError) as refused:
         hwgen.check(frozen, run=False)
     assert str(refused.value) == (
-        f"project {str(frozen)!r}: project.json or circuit.json is damaged (ValueError: 'magic' is not a valid "
-        f"Strategy); build it again."
+        f"project {str(frozen)!r}: project.json is damaged (ValueError: 'magic' is not a valid Strategy); "
+        f"build the project again."
     )
 
 
