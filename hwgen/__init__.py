@@ -3,6 +3,7 @@
 from hwgen.api import (
     BuildResult,
     CheckReport,
+    Comparison,
     EmulatedModel,
     Inspection,
     Model,
@@ -11,6 +12,7 @@ from hwgen.api import (
     VerifyReport,
     build,
     check,
+    compare_designs,
     emulate,
     golden,
     inspect,
@@ -26,6 +28,7 @@ from hwgen.hls4ml_backend import hls4ml_config_from_keras, hls4ml_from_keras
 __all__ = [
     "BuildResult",
     "CheckReport",
+    "Comparison",
     "EmulatedModel",
     "HwgenError",
     "Inspection",
@@ -35,6 +38,7 @@ __all__ = [
     "VerifyReport",
     "build",
     "check",
+    "compare_designs",
     "emulate",
     "golden",
     "hls4ml_config_from_keras",

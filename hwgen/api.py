@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hwgen import frontend, reference, training
 from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, Optimize, Target, default_interface, lower
+from hwgen.compare import CellMapping, Comparison, Row, comparison, find_part, model_rows, project_rows
 from hwgen.emit import FileSet, Strategy, Vectors, check_target, default_hls_interface, hls_project, rtl_project
 from hwgen.emulator import Emulator, EmulatorEngine, emulator
 from hwgen.errors import InputError, ProjectError
@@ -25,7 +26,7 @@ from hwgen.fixed import IntArray
 from hwgen.frontend import Inspection
 from hwgen.frontend.load import InputType
 from hwgen.ir import LayerComplexity, Network, network_complexity, network_text
-from hwgen.mapping import MappedProject, map_project
+from hwgen.mapping import FAMILIES, MappedProject, map_project
 from hwgen.regression import (
     BuiltProject,
     CheckReport,
@@ -643,6 +644,85 @@ def mapped(
 
 
 @_checked
+def compare_designs(
+    sources: Sequence[Model | str | Path],
+    *,
+    mapped: str | None = None,
+    baseline: str | None = None,
+    part: str | None = None,
+    plan: ClockPlan | None = None,
+    io: str | Interface | None = None,
+    clock_ns: float = DEFAULT_CLOCK_NS,
+    names: Sequence[str] | None = None,
+    simulate: bool = True,
+    cache: bool = True,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Put designs beside each other: projects as they are, and of a model everything that hwgen can build.
+
+    Args:
+        sources: project folders, and models that ``load`` returned. Of a model: C++ of multipliers and of adders,
+            Verilog for latency and for LUTs.
+        mapped: a family of ``hwgen.mapping.FAMILIES``, to map the Verilog as ``mapped`` does; None only counts.
+        baseline: design whose figures the others are divided by, stage by stage.
+        part: a part of the table ``hwgen.compare.PARTS``, to say how much of it a design takes.
+        plan, io: of a model's Verilog, as in ``build``.
+        clock_ns: that a latency of a model's designs is multiplied by; a project has its own.
+        names: of the sources; None for the folders' names, and the networks'.
+        simulate: without, the cells of a netlist are counted that nobody ran.
+        cache: keep netlists and compiled simulations in the user's cache.
+        progress: told what is being done.
+    Raises:
+        InputError: nothing to compare, an unknown family, part or baseline, or two designs of one name.
+        ProjectError: a folder is no hwgen project.
+        ToolMissingError: no Yosys, or nothing to simulate with.
+    """
+    if not sources:
+        raise InputError("at least one project folder or model is needed to compare; got none.")
+    if mapped is not None and mapped not in FAMILIES:
+        raise InputError(f"family {mapped!r} is unknown; hwgen maps to {', '.join(FAMILIES)}.")
+    place = None if part is None else find_part(part)
+    if place is not None and mapped is not None and place.family != mapped:
+        raise InputError(
+            f"part {place.name!r} is made of {place.family} cells, and the designs are to be mapped to {mapped}; map "
+            f"them to {place.family}."
+        )
+    cells = None if mapped is None else _cell_mapping(mapped, simulate, cache, progress)
+    interface = None if io is None else _choice(Interface, io, "io")
+    given = _source_names(sources) if names is None else list(names)
+    rows: list[Row] = []
+    notes: list[str] = []
+    for source, name in zip(sources, given, strict=True):
+        if isinstance(source, Model):
+            found, said = model_rows(
+                source.network,
+                f"{name}/" if len(sources) > 1 else "",
+                plan=plan or ClockPlan(DEFAULT_ADDERS_PER_STAGE),
+                interface=interface,
+                clock_ns=clock_ns,
+                mapping=cells,
+            )
+        else:
+            found, said = project_rows(Path(source), name, cells)
+        rows += found
+        notes += said
+    return comparison(rows, notes, baseline, place)
+
+
+def _source_names(sources: Sequence[Model | str | Path]) -> list[str]:
+    return [source.network.name if isinstance(source, Model) else Path(source).absolute().name for source in sources]
+
+
+def _cell_mapping(family: str, simulate: bool, cache: bool, progress: Progress | None) -> CellMapping:
+    store = Cache.of_user() if cache else None
+    engine = None
+    if simulate:
+        traffic = Traffic(DEFAULT_TRAFFIC_PERCENT, DEFAULT_TRAFFIC_PERCENT, 0)
+        engine = RtlEngine(find_verilator(), find_compiler(None), traffic, store, progress=progress)
+    return CellMapping(family, engine, store, progress)
+
+
+@_checked
 def train(config: str | Path, progress: Callable[[training.TrainProgress], None] | None = None) -> TrainResult:
     """Train, quantize and prune as a TOML file says; needs the ``train`` extra.
 
@@ -664,6 +744,7 @@ __all__ = [
     "BuildTarget",
     "CheckReport",
     "ClockPlan",
+    "Comparison",
     "EmulatedModel",
     "EmulatorEngine",
     "Golden",
@@ -679,6 +760,7 @@ __all__ = [
     "VerifyReport",
     "build",
     "check",
+    "compare_designs",
     "emulate",
     "golden",
     "inspect",
