@@ -18,6 +18,7 @@ from hwgen.api import (
     inspect,
     load,
     mapped,
+    sweep,
     train,
     verify,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "load",
     "mapped",
     "solve",
+    "sweep",
     "train",
     "verify",
 ]

@@ -18,7 +18,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from hwgen import frontend, reference, training
 from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, Optimize, Target, default_interface, lower
-from hwgen.compare import CellMapping, Comparison, Row, comparison, find_part, model_rows, project_rows
+from hwgen.compare import (
+    CellMapping,
+    Comparison,
+    Peer,
+    Row,
+    classes,
+    comparison,
+    find_part,
+    model_rows,
+    peer_rows,
+    project_rows,
+    require,
+    sweep_rows,
+)
 from hwgen.emit import FileSet, Strategy, Vectors, check_target, default_hls_interface, hls_project, rtl_project
 from hwgen.emulator import Emulator, EmulatorEngine, emulator
 from hwgen.errors import InputError, ProjectError
@@ -647,6 +660,7 @@ def mapped(
 def compare_designs(
     sources: Sequence[Model | str | Path],
     *,
+    peers: Sequence[str | Peer] = (),
     mapped: str | None = None,
     baseline: str | None = None,
     part: str | None = None,
@@ -663,6 +677,8 @@ def compare_designs(
     Args:
         sources: project folders, and models that ``load`` returned. Of a model: C++ of multipliers and of adders,
             Verilog for latency and for LUTs.
+        peers: ``"da4ml"``, ``"alkaid"``: what they make of the same networks, counted by their own cost models and
+            mapped in the same flow.
         mapped: a family of ``hwgen.mapping.FAMILIES``, to map the Verilog as ``mapped`` does; None only counts.
         baseline: design whose figures the others are divided by, stage by stage.
         part: a part of the table ``hwgen.compare.PARTS``, to say how much of it a design takes.
@@ -675,8 +691,12 @@ def compare_designs(
     Raises:
         InputError: nothing to compare, an unknown family, part or baseline, or two designs of one name.
         ProjectError: a folder is no hwgen project.
-        ToolMissingError: no Yosys, or nothing to simulate with.
+        ToolMissingError: no Yosys, nothing to simulate with, or a peer that is not installed.
+        ToolFailedError: one of them fails, or a peer computes something else than the network.
     """
+    others = [_choice(Peer, peer, "peer") for peer in peers]
+    for peer in others:
+        require(peer)
     if not sources:
         raise InputError("at least one project folder or model is needed to compare; got none.")
     if mapped is not None and mapped not in FAMILIES:
@@ -706,7 +726,60 @@ def compare_designs(
             found, said = project_rows(Path(source), name, cells)
         rows += found
         notes += said
+        network = source.network if isinstance(source, Model) else built_project(Path(source)).network
+        for peer in others:
+            found, said = peer_rows(network, peer, f"{name}/" if len(sources) > 1 else "", clock_ns, cells)
+            rows += found
+            notes += said
     return comparison(rows, notes, baseline, place)
+
+
+@_checked
+def sweep(
+    model: Model,
+    *,
+    sparsities: Sequence[float] = (0.0,),
+    bits: Sequence[int] | None = None,
+    inputs: ArrayLike | Sequence[ArrayLike] | None = None,
+    labels: ArrayLike | None = None,
+    optimize: str | Optimize = Optimize.LATENCY,
+    plan: ClockPlan | None = None,
+    io: str | Interface | None = None,
+    clock_ns: float = DEFAULT_CLOCK_NS,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Prune a model and make its weights coarser after training, point by point of a grid, and count what is left.
+
+    Args:
+        sparsities: shares of each layer's weights that become zero, the smallest first.
+        bits: widths that weights are rounded to, ties to even, within their layer's range; None leaves them.
+        inputs, labels: data and (samples,) classes or (samples, classes), for the accuracy; both or none.
+        optimize, plan, io: of the Verilog that is counted, as in ``build``.
+        clock_ns: that a latency is multiplied by.
+        progress: told what is being done.
+    Returns:
+        A row a point; ratios are against the first one.
+    Raises:
+        InputError: a sparsity, a width or data that makes no sense.
+    """
+    if (inputs is None) != (labels is None):
+        raise InputError("inputs and labels belong together: an accuracy needs both.")
+    data = None
+    if inputs is not None and labels is not None:
+        codes = reference.encode(model.network, inputs)
+        data = (codes, classes(np.asarray(labels), len(codes[0])))
+    rows, notes = sweep_rows(
+        model.network,
+        sparsities,
+        (None,) if bits is None else bits,
+        optimize=_choice(Optimize, optimize, "optimize"),
+        plan=plan or ClockPlan(DEFAULT_ADDERS_PER_STAGE),
+        interface=None if io is None else _choice(Interface, io, "io"),
+        clock_ns=clock_ns,
+        data=data,
+        progress=progress,
+    )
+    return comparison(rows, notes, rows[0].design if rows else None)
 
 
 def _source_names(sources: Sequence[Model | str | Path]) -> list[str]:
@@ -766,6 +839,7 @@ __all__ = [
     "inspect",
     "load",
     "mapped",
+    "sweep",
     "train",
     "verify",
 ]

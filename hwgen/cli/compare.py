@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from hwgen import api
+from hwgen.cli.comparisons import FormatText, chosen_format, print_comparison
 from hwgen.cli.options import HeadText, InputTypeText, MasksFile, QuantizeTexts, WeightsFile, by_layer
-from hwgen.cli.tables import console, doing, errors, table
-from hwgen.compare import Budget, Comparison, Format, cells, exceeded, footnotes, headings, rendered
-from hwgen.errors import InputError
+from hwgen.cli.tables import doing, errors
+from hwgen.compare import PEERS, Budget, exceeded
 from hwgen.mapping import FAMILIES
 
 
@@ -18,6 +18,12 @@ def compare_command(
         list[Path],
         typer.Argument(metavar="DIR|MODEL...", help="Folders that hwgen build wrote, and Keras files."),
     ],
+    peers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME", help=f"What others make of the same networks, where installed. {', '.join(PEERS)}."
+        ),
+    ] = None,
     mapped: Annotated[
         str | None,
         typer.Option(metavar="FAMILY", help=f"Map Verilog with Yosys as well. {', '.join(FAMILIES)}."),
@@ -25,9 +31,7 @@ def compare_command(
     baseline: Annotated[
         str | None, typer.Option(metavar="NAME", help="Design that the others are divided by, stage by stage.")
     ] = None,
-    form: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="table, markdown, csv or json.")
-    ] = Format.TABLE.value,
+    form: FormatText = "table",
     part: Annotated[
         str | None, typer.Option(help="FPGA part, such as xc7z020: say how much of it a design takes; exit 1 if over.")
     ] = None,
@@ -58,12 +62,13 @@ def compare_command(
     ] = True,
 ) -> None:
     """Print the table; exit 1 if a design of hwgen is over a budget or larger than the part."""
-    chosen = _format(form)
+    chosen = chosen_format(form)
     given = by_layer(quantize)
     sources = [path if path.is_dir() else api.load(path, weights, input_type, masks, given, head) for path in designs]
     with doing("comparing") as progress:
         found = api.compare_designs(
             sources,
+            peers=[] if peers is None else [name.strip() for name in peers.split(",")],
             mapped=mapped,
             baseline=baseline,
             part=part,
@@ -75,28 +80,7 @@ def compare_command(
             progress=progress,
         )
     over = exceeded(found, Budget(max_luts, max_latency_ns))
-    if chosen is Format.TABLE:
-        _print(found)
-    else:
-        typer.echo(rendered(found, chosen), nl=False)
+    print_comparison(found, chosen, "Designs by stage")
     for excess in over:
         errors.print(f"over budget: {excess}", markup=False)
     raise typer.Exit(int(bool(over)))
-
-
-def _format(form: str) -> Format:
-    try:
-        return Format(form)
-    except ValueError:
-        known = ", ".join(each.value for each in Format)
-        raise InputError(f"format {form!r} is unknown; it is one of {known}.") from None
-
-
-def _print(found: Comparison) -> None:
-    columns = headings(found)
-    rows = table("Designs by stage", {heading: "left" if at < 3 else "right" for at, heading in enumerate(columns)})
-    for row in found.rows:
-        rows.add_row(*cells(found, row))
-    console.print(rows)
-    for line in footnotes(found):
-        console.print(line, markup=False)

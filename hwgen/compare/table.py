@@ -17,7 +17,7 @@ class Stage(Enum):
     MAPPED = "mapped"  # cells of a netlist that Yosys made
 
 
-# What the figures are, in the order of the table; a smaller one is always better.
+# What the figures are, in the order of the table; a smaller one is better, but for the accuracy.
 COLUMNS: Mapping[str, str] = MappingProxyType(
     {
         "luts": "LUTs",
@@ -32,6 +32,7 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
         "latency_cycles": "latency, cycles",
         "latency_ns": "latency, ns",
         "initiation_interval": "cycles a sample",
+        "accuracy": "accuracy",
     }
 )
 # Of them, those that a part has so many of.
@@ -81,8 +82,10 @@ class Comparison:
         return tuple(name for name in COLUMNS if any(name in row.figures for row in self.rows))
 
     def ratio(self, row: Row, name: str) -> float | None:
-        """A figure over the baseline's of the same stage; None where one is not there, or the baseline's is zero."""
+        """A figure over the baseline's of the same stage; None where there is none, the baseline's is zero, or another
+        counted it: what two cost models say is not set against each other."""
         base = next((r for r in self.rows if r.design == self.baseline and r.stage is row.stage), None)
+        base = None if base is None or base.by != row.by else base
         if base is None or name not in row.figures or not base.figures.get(name):
             return None
         return row.figures[name] / base.figures[name]
