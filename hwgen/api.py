@@ -23,6 +23,7 @@ from hwgen.compare import (
     Comparison,
     Peer,
     Row,
+    ValueProfile,
     classes,
     comparison,
     find_part,
@@ -32,6 +33,7 @@ from hwgen.compare import (
     require,
     sweep_rows,
 )
+from hwgen.compare import profile as profiled
 from hwgen.emit import FileSet, Strategy, Vectors, check_target, default_hls_interface, hls_project, rtl_project
 from hwgen.emulator import Emulator, EmulatorEngine, emulator
 from hwgen.errors import InputError, ProjectError
@@ -735,6 +737,18 @@ def compare_designs(
 
 
 @_checked
+def profile(model: Model, inputs: ArrayLike | Sequence[ArrayLike]) -> tuple[ValueProfile, ...]:
+    """What data make of a model's types: for each value the codes seen, the bits never used, the share that overflowed.
+
+    Args:
+        inputs: real data, as in ``Model.codes``.
+    Raises:
+        InputError: data that does not fit, or none.
+    """
+    return profiled(model.network, reference.encode(model.network, inputs))
+
+
+@_checked
 def sweep(
     model: Model,
     *,
@@ -830,6 +844,7 @@ __all__ = [
     "SimulationEngine",
     "Strategy",
     "TrainResult",
+    "ValueProfile",
     "VerifyReport",
     "build",
     "check",
@@ -839,6 +854,7 @@ __all__ = [
     "inspect",
     "load",
     "mapped",
+    "profile",
     "sweep",
     "train",
     "verify",

@@ -12,6 +12,7 @@ from hwgen.cli.check import check_command
 from hwgen.cli.compare import compare_command
 from hwgen.cli.golden import golden_command
 from hwgen.cli.inspect_model import inspect_command
+from hwgen.cli.profile import profile_command
 from hwgen.cli.resources import resources_command
 from hwgen.cli.sweep import sweep_command
 from hwgen.cli.train import train_command
@@ -58,6 +59,7 @@ app.command("resources", help="Say what a project takes: counted in it, or mappe
 app.command("compare", help="Put designs beside each other in one table, with ratios, budgets and shares of a part.")(
     compare_command
 )
+app.command("profile", help="Run data and say which ranges, bits and overflows every value had.")(profile_command)
 app.command("sweep", help="Prune a model and round its weights after training: a grid, each point counted.")(
     sweep_command
 )

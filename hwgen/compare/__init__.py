@@ -1,10 +1,11 @@
-"""Designs beside each other: hwgen's and its peers', each figure with its stage; budgets, and what a part holds."""
+"""Designs beside each other: hwgen's and its peers', each figure with its stage; budgets, sweeps, profiles."""
 
 from hwgen.compare.accuracy import accuracy, classes
 from hwgen.compare.budget import Budget, Excess, exceeded
 from hwgen.compare.designs import CellMapping, model_rows, project_rows
 from hwgen.compare.parts import PARTS, Part, find_part
 from hwgen.compare.peers import PEERS, Peer, peer_rows, require
+from hwgen.compare.profile import ValueProfile, profile
 from hwgen.compare.render import Format, cells, footnotes, headings, rendered
 from hwgen.compare.sweep import sweep_rows
 from hwgen.compare.table import COLUMNS, Comparison, Row, Stage, comparison
@@ -23,6 +24,7 @@ __all__ = [
     "Peer",
     "Row",
     "Stage",
+    "ValueProfile",
     "accuracy",
     "cells",
     "classes",
@@ -33,6 +35,7 @@ __all__ = [
     "headings",
     "model_rows",
     "peer_rows",
+    "profile",
     "project_rows",
     "rendered",
     "require",

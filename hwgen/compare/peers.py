@@ -2,8 +2,8 @@
 
 A peer's Verilog is one module without registers, mapped as a whole. Its netlist stands in place of hwgen's Verilog in a
 simulation beside the reference before a cell is counted. Yosys puts plain sums together as it likes, not always for the
-better: a peer is mapped that way and with each sum kept as it was written, and the smaller netlist counts. Where a peer has adders of three operands, they get the same
-structure as hwgen's on AMD, which Yosys does not find by itself.
+better: a peer is mapped that way and with each sum kept as it was written, and the smaller netlist counts. Where a peer
+has adders of three operands, they get the same structure as hwgen's on AMD, which Yosys does not find by itself.
 """
 
 import importlib

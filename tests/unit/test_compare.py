@@ -249,3 +249,10 @@ def test_an_unknown_format_is_refused(folders: Path) -> None:
     ran = CliRunner().invoke(app, ["compare", str(folders / "cpp"), "--format", "html"])
     assert isinstance(ran.exception, InputError)
     assert str(ran.exception) == "format 'html' is unknown; it is one of table, markdown, csv, json."
+
+
+def test_the_documentation_lists_the_parts() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "compare.md").read_text()
+    listed = re.search(r"Parts: ([^.]*)\.", page.replace("\n", " "))
+    assert listed is not None
+    assert re.findall(r"`([\w-]+)`", listed[1]) == list(PARTS)
