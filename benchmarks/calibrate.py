@@ -1,73 +1,121 @@
-"""Holds the estimate of LUTs and registers against Yosys, and fits its few coefficients: ``make calibrate``.
+"""Fits what a piece of logic costs in LUTs to what Yosys makes of it, and measures the error on other networks.
 
-One run of Yosys a family maps the layers of all networks of ``calibration_networks``, each module by itself as ``hwgen
-resources --mapped`` does. Odd networks give the coefficients; even ones say how far the estimate is from them.
+All modules of several networks go through one run of Yosys, which has a start of ten seconds; the cells are those that
+``hwgen resources --mapped`` counts. The result is written into the package: coefficients, tool versions, and the
+distribution of the error on networks that were not fitted.
 """
 
+import argparse
 import json
 import re
 import sys
 import tempfile
-from collections.abc import Mapping
-from pathlib import Path
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
-from calibration_networks import Design, designs
+import numpy as np
+from calibration_networks import HELD_OUT_SEEDS, SEEDS, Case, cases
+from numpy.typing import NDArray
 
 from hwgen.emit import rtl_project
-from hwgen.mapping import FAMILIES, CellCounts
-from hwgen.tools import run
+from hwgen.estimate.logic import Site
+from hwgen.estimate.sites import TOP, circuit_sites
+from hwgen.mapping import FAMILIES
+from hwgen.tools import run_all
 from hwgen.tools.yosys import find_yosys, write_script
 
-_TIMEOUT_S = 3600.0
-_LIBRARY = "rtl/lib/"
+CARRY_BITS = {"xcup": 8, "xc7": 4}
+EXACT = (Site.ROW, Site.SUM)  # a LUT each, as written
+BATCH = 3
 
 
-def mapped_modules(made: Mapping[int, Design], family: str, folder: Path) -> dict[str, CellCounts]:
-    """What each module of several designs takes, from one run of Yosys."""
+@dataclass(frozen=True)
+class Module:
+    """A module: what was counted in it, and what Yosys made of it."""
+
+    network: str
+    kind: str
+    name: str
+    units: Counter
+    luts: int
+    flip_flops: int
+    carries: int
+
+
+def measured(found: Sequence[Case], family: str, jobs: int) -> list[Module]:
+    """Every module of the networks, mapped."""
+    yosys = find_yosys()
     chosen = FAMILIES[family]
-    sources: dict[str, bytes] = {}
-    modules: list[str] = []
-    tops: list[str] = []
-    for design in made.values():
-        files = rtl_project(design.network, design.circuit, part="xcvu13p-flga2577-2-e", clock_ns=5.0)
-        for path, text in files.items():
-            if not path.endswith(".v") or not path.startswith("rtl/") or path.endswith("_axis.v"):
-                continue
-            sources[Path(path).name] = text
-            if not path.startswith(_LIBRARY):
-                modules.append(Path(path).stem)
-        tops.append(design.network.name)
-    for name, text in sources.items():
-        (folder / name).write_bytes(text)
-    # Nothing above the designs reads them, so that nothing may be taken away: all modules are kept.
-    (folder / "everything.v").write_text(_everything(tops, sources))
+    modules: list[Module] = []
+    with tempfile.TemporaryDirectory(prefix="hwgen-calibrate-") as scratch:
+        runs = []
+        batches = [found[start : start + BATCH] for start in range(0, len(found), BATCH)]
+        for number, batch in enumerate(batches):
+            folder = Path(scratch) / str(number)
+            folder.mkdir()
+            sources: dict[str, bytes] = {}
+            for case in batch:
+                files = rtl_project(case.network, case.circuit, part="any", clock_ns=5.0)
+                sources |= {
+                    PurePosixPath(path).stem: text
+                    for path, text in files.items()
+                    if path.startswith("rtl/")
+                    and path.endswith(".v")
+                    and PurePosixPath(path).stem not in (case.network.name, f"{case.network.name}_axis")
+                }
+            for name, text in sources.items():
+                (folder / f"{name}.v").write_bytes(text if isinstance(text, bytes) else text.encode())
+            runs.append(
+                yosys.script(write_script(folder / "map.ys", script(family, sorted(sources))), "mapping", 3600.0)
+            )
+        run_all(runs, jobs, lambda step, done, total: print(f"{family}: {done} of {total}", file=sys.stderr))
+        for number, batch in enumerate(batches):
+            netlists = json.loads((Path(scratch) / str(number) / "netlist.json").read_bytes())["modules"]
+            for case in batch:
+                units = circuit_sites(case.circuit, CARRY_BITS[family])
+                for home, counted in units.items():
+                    if home == TOP:
+                        continue
+                    name = module_name(case, home, netlists)
+                    cells = netlists[name]["cells"].values()
+                    kinds = Counter(cell["type"] for cell in cells if cell["type"] != "$scopeinfo")
+                    counts, unknown = chosen.count(kinds)
+                    assert not unknown, unknown
+                    modules.append(
+                        Module(
+                            case.network.name, case.kind, name, counted, counts.luts, counts.flip_flops, counts.carries
+                        )
+                    )
+    return modules
+
+
+def module_name(case: Case, home: tuple[str, int | None, int | None], netlists: dict[str, object]) -> str:
+    """As the Verilog has it."""
+    layer, _, stream = home
+    suffix = ""
+    if stream is not None:
+        started = case.circuit.streams[stream]
+        suffix = "_join" if started.joins else "_gather" if started.gathers else "_window"
+    name = f"{case.network.name}_{layer}{suffix}"
+    assert name in netlists, (name, list(netlists))
+    return name
+
+
+def script(family: str, sources: Sequence[str]) -> list[str]:
+    """As a project is mapped, but for all modules at once; those of the library are part of their readers."""
+    chosen = FAMILIES[family]
     macros = "".join(f" -D{name}" for name in chosen.defines)
-    script = [
-        *(f"read_verilog -lib {path}" for path in chosen.models),
-        f"read_verilog{macros} everything.v {' '.join(sources)}",
-        f"setattr -mod -set keep_hierarchy 1 {' '.join(modules)}",
-        f"{chosen.synthesis} -top everything",
-        "tee -o stat.json stat -json",
+    library = " ".join(f"*{name}*" for name in sources if name.startswith("hwgen_"))
+    return [
+        "read_verilog -lib -specify +/xilinx/cells_sim.v",
+        "read_verilog -lib +/xilinx/cells_xtra.v",
+        f"read_verilog{macros} {' '.join(f'{name}.v' for name in sources)}",
+        "hierarchy -check",
+        "proc",
+        "flatten",
+        f"delete {library}",
+        f"{chosen.synthesis} -run prepare:",
+        "write_json netlist.json",
     ]
-    run(find_yosys().script(write_script(folder / "map.ys", script), f"mapping to {chosen.title}", _TIMEOUT_S))
-    found = json.loads((folder / "stat.json").read_text())["modules"]
-    counts = {}
-    for module in modules:
-        kinds = found[f"\\{module}"]["num_cells_by_type"]
-        kinds = {kind.removeprefix("$paramod"): number for kind, number in kinds.items() if kind not in modules}
-        counts[module], unknown = chosen.count(kinds)
-        assert not unknown, (module, unknown)
-    return counts
-
-
-def _everything(tops: list[str], sources: Mapping[str, bytes]) -> str:
-    """A module over all designs, whose ports are theirs."""
-    ports, instances = [], []
-    for top in tops:
-        pins = []
-        for way, size, name in re.findall(r"^    (input|output) wire (\[\d+:0\] )?(\w+)", sources[f"{top}.v"].decode(), re.M):
-            ports.append(f"    {way} wire {size}{top}_{name}")
-            pins.append(f".{name}({top}_{name})")
-        instances.append(f"    {top} u_{top} ({', '.join(pins)});\n")
-    listed = ',\n'.join(ports)
-    return f"module everything (\n{listed}\n);\n{''.join(instances)}endmodule\n"

@@ -1,13 +1,7 @@
-"""The networks that the estimate of LUTs is calibrated on, and others to try it on: seeded, of the kinds that people build.
+"""Seeded networks that the estimate in LUTs is calibrated on, and others that it is judged by."""
 
-Dense networks of several sizes, widths and shares of zeros, with rounding, saturation and tables between them;
-convolutions in a stream, with pooling; residual sums; an argmax at the end. Odd numbers calibrate, even ones are held
-out: no number of theirs enters a coefficient.
-"""
-
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from random import Random
 
 import numpy as np
 
@@ -23,184 +17,210 @@ from hwgen.ir import (
     Merge,
     MergeOperation,
     Network,
-    Relu,
     Requantize,
     Reshape,
     SparseTensor,
     StepFunction,
     Value,
+    check_network,
 )
+from hwgen.ir.ranges import value_ranges
 
-NETWORKS = 48
+SEEDS = range(18)
+HELD_OUT_SEEDS = range(1002, 1020)
+PLANS = (ClockPlan(1), ClockPlan(1), ClockPlan(2), ClockPlan(None))
 
 
 @dataclass(frozen=True)
-class Design:
-    """A network and how it is built."""
+class Case:
+    """A network, and how it is built."""
 
     network: Network
     circuit: Circuit
     kind: str
 
 
-def designs(numbers: range = range(NETWORKS)) -> Iterator[tuple[int, Design]]:
-    """The published set, by number."""
-    for number in numbers:
-        yield number, design(number)
-
-
-def design(number: int) -> Design:
-    """One of them; every fourth pair is a convolution."""
-    random = Random(number)
-    growth = _Growth(random, f"c{number}")
-    kind = ("dense", "dense", "residual", "convolution")[number // 2 % 4]
-    if kind == "convolution":
-        growth.images()
-    else:
-        growth.vectors(residual=kind == "residual")
-    network = growth.network()
-    optimize = random.choice([Optimize.LATENCY, Optimize.LUTS])
-    plan = random.choice([ClockPlan(1), ClockPlan(1), ClockPlan(2), ClockPlan(4)])
-    interface = Interface.STREAM if kind == "convolution" else Interface.PARALLEL
-    return Design(network, lower(network, AMD, plan, interface, optimize), kind)
-
-
 class _Growth:
-    """A network under construction, with bounds on what the last value can be."""
+    """A network that grows layer by layer at its last value."""
 
-    def __init__(self, random: Random, name: str) -> None:
-        self.random, self.name = random, name
-        self.numbers = np.random.default_rng(random.getrandbits(32))
+    def __init__(self, seed: int, shape: tuple[int, ...], kind: FixedType) -> None:
+        self.random = np.random.default_rng(seed)
+        self.name = f"net{seed}"
+        self.input = Value("x", shape, kind)
+        self.value = self.input
         self.layers: list[Layer] = []
-        self.input: Input | None = None
-        self.last = Value("none", (1,), FixedType(True, 1, 0))
-        self.low = self.high = 0
-        self.bits = random.choice([3, 4, 5, 6, 6, 8])
-        self.zeros = random.choice([0.0, 0.3, 0.5, 0.75, 0.9])
-        self.activation = random.choice(["saturate", "saturate", "round", "truncate", "table"])
 
     def network(self) -> Network:
-        assert self.input is not None
-        return Network(self.name, (self.input,), tuple(self.layers), (self.last.name,))
+        return check_network(Network(self.name, (Input(self.input, None),), tuple(self.layers), (self.value.name,)))
 
-    def start(self, shape: tuple[int, ...]) -> None:
-        kind = FixedType(self.random.choice([True, False]), self.random.choice([4, 6, 8, 8, 12]), 0)
-        self.last = Value("x", shape, kind)
-        self.input = Input(self.last, None)
-        self.low, self.high = kind.min_code, kind.max_code
+    def range(self) -> tuple[int, int]:
+        """What the last value can reach."""
+        found = value_ranges(Network(self.name, (Input(self.input, None),), tuple(self.layers), (self.value.name,)))
+        last = found[self.value.name]
+        return int(np.min(last.low)), int(np.max(last.high))
 
-    def vectors(self, residual: bool) -> None:
-        sizes = [self.random.choice([8, 12, 16, 24]) for _ in range(self.random.randint(2, 3))]
-        self.start((self.random.choice([8, 10, 16]),))
-        if residual:
-            sizes = [sizes[0]] * len(sizes)
-        for number, size in enumerate(sizes):
-            before = self.last
-            self.dense(f"fc{number}", size)
-            self.activate(f"act{number}")
-            if residual and number and before.type == self.last.type:
-                self.add(f"add{number}", before)
-        self.dense("logits", self.random.choice([3, 5, 10]))
-        if self.random.random() < 0.4:
-            self.argmax("best")
-
-    def images(self) -> None:
-        two = self.random.random() < 0.5
-        self.start((6, 6, self.random.choice([1, 2])) if two else (16, self.random.choice([2, 3, 4])))
-        for number in range(2):
-            self.conv(f"conv{number}", self.random.choice([3, 4, 6]))
-            self.activate(f"act{number}")
-            if number == 0 and self.random.random() < 0.7:
-                self.pool("pool")
-        self.flatten("flat")
-        self.dense("logits", self.random.choice([3, 5]))
-
-    # ---- layers
-
-    def weight(self, shape: tuple[int, ...]) -> SparseTensor:
-        limit = 1 << (self.bits - 1)
-        codes = np.clip(np.rint(self.numbers.normal(0, limit / 4, shape)), -limit, limit - 1)
-        codes[self.numbers.random(shape) < self.zeros] = 0
-        return SparseTensor.from_dense(codes.astype(np.int64), FixedType(True, self.bits, self.bits - 1))
-
-    def summed(self, weight: SparseTensor, shape: tuple[int, ...]) -> tuple[Value, np.ndarray]:
-        outputs = weight.shape[-1]
-        scale = 1 << (self.bits - 1)
-        bias = self.numbers.integers(-scale, scale + 1, outputs) * self.random.choice([0, 1, 1])
-        dense = weight.dense().reshape(-1, outputs)
-        up, down = np.maximum(dense, 0), np.minimum(dense, 0)
-        ends = min(self.low, 0), max(self.high, 0)  # padding is a zero
-        low = int((up * ends[0] + down * ends[1]).sum(axis=0).min() + min(bias.min(), 0))
-        high = int((up * ends[1] + down * ends[0]).sum(axis=0).max() + max(bias.max(), 0))
-        kind = FixedType.holding(low, high, self.last.type.fraction + weight.type.fraction)
-        self.low, self.high = low, high
-        return Value("", shape, kind), bias
-
-    def put(self, layer: Layer) -> None:
+    def add(self, layer: Layer) -> None:
         self.layers.append(layer)
-        self.last = layer.output
+        self.value = layer.output
 
-    def dense(self, name: str, outputs: int) -> None:
-        weight = self.weight((self.last.shape[0], outputs))
-        made, bias = self.summed(weight, (outputs,))
-        self.put(Dense(name, self.last.name, Value(f"{name}_y", made.shape, made.type), weight, bias))
+    def weights(self, shape: tuple[int, ...], bits: int, zeros: float) -> SparseTensor:
+        """From a Gaussian, the smallest pruned; two bits are ternary."""
+        weight = self.random.normal(0, 2.0 ** (bits - 3), shape)
+        pruned = round(zeros * weight.size)
+        weight.ravel()[np.argsort(np.abs(weight).ravel(), kind="stable")[:pruned]] = 0
+        most = 2 ** (bits - 1) - 1
+        codes = np.clip(np.sign(weight) * np.ceil(np.abs(weight)), -most, most).astype(np.int64)
+        return SparseTensor.from_dense(codes, FixedType(True, bits, bits - 1))
 
-    def conv(self, name: str, outputs: int) -> None:
-        spatial = self.last.shape[:-1]
-        same = self.random.random() < 0.5
-        kernel = (3,) * len(spatial) if min(spatial) >= 3 else (2,) * len(spatial)
-        padding = tuple((1, 1) if same and size == 3 else (0, 0) for size in kernel)
-        sizes = tuple(n + sum(p) - k + 1 for n, p, k in zip(spatial, padding, kernel, strict=True))
-        weight = self.weight((*kernel, self.last.shape[-1], outputs))
-        made, bias = self.summed(weight, (*sizes, outputs))
-        ones = (1,) * len(spatial)
-        value = Value(f"{name}_y", made.shape, made.type)
-        self.put(Conv(name, self.last.name, value, weight, bias, ones, padding, ones, 1))
+    def dense(self, name: str, outputs: int, bits: int, zeros: float) -> None:
+        weight = self.weights((self.value.size, outputs), bits, zeros)
+        self.sums(name, (outputs,), weight, lambda output, bias: Dense(name, self.value.name, output, weight, bias))
+
+    def conv(self, name: str, channels: int, bits: int, zeros: float, same: bool) -> None:
+        rows, columns, given = self.value.shape
+        weight = self.weights((3, 3, given, channels), bits, zeros)
+        padding = ((1, 1), (1, 1)) if same else ((0, 0), (0, 0))
+        shape = (rows, columns, channels) if same else (rows - 2, columns - 2, channels)
+        self.sums(
+            name,
+            shape,
+            weight,
+            lambda output, bias: Conv(name, self.value.name, output, weight, bias, (1, 1), padding, (1, 1)),
+        )
+
+    def sums(self, name, shape, weight, make) -> None:  # type: ignore[no-untyped-def]
+        """A layer with weights, with a bias, and an output that holds every sum."""
+        bias = self.random.integers(-40, 41, shape[-1])
+        dense = np.abs(weight.dense()).reshape(-1, shape[-1]).sum(axis=0)
+        ends = max(-self.value.type.min_code, self.value.type.max_code)
+        most = int((dense * ends + np.abs(bias)).max())
+        fraction = self.value.type.fraction + weight.type.fraction
+        self.add(make(Value(name, shape, FixedType.holding(-most - 1, most, fraction)), bias))
+
+    def rounded(self, name: str, bits: int, signed: bool, rounding: Rounding, overflow: Overflow) -> None:
+        """To so many bits, of which the largest sums overflow by a bit or two."""
+        low, high = self.range()
+        width = max(abs(low), abs(high)).bit_length() - int(self.random.integers(1, 3))
+        shift = max(0, width - bits + int(signed))
+        output = Value(name, self.value.shape, FixedType(signed, bits, self.value.type.fraction - shift))
+        self.add(Requantize(name, self.value.name, output, rounding, overflow))
+
+    def steps(self, name: str, levels: int, signed: bool, per_channel: bool) -> None:
+        """Thresholds of a squashing function with a scale and an offset for each channel."""
+        low, high = self.range()
+        channels = self.value.shape[-1] if per_channel else 1
+        least = -(levels // 2) if signed else 0
+        codes = np.arange(least, least + levels)
+        inner = np.arctanh(np.linspace(-0.95, 0.95, levels - 1)) / np.arctanh(0.95) if levels > 2 else np.zeros(1)
+        thresholds = []
+        for _ in range(channels):
+            scale, offset = self.random.uniform(0.2, 0.7), self.random.uniform(-0.2, 0.2)
+            middle, half = (low + high) / 2, (high - low) / 2
+            thresholds.append(np.sort(np.round(middle + half * (scale * inner + offset))).astype(np.int64))
+        kind = FixedType.holding(int(codes[0]), int(codes[-1]), 0)
+        output = Value(name, self.value.shape, kind)
+        table = np.array(thresholds)
+        self.add(StepFunction(name, self.value.name, output, table, np.tile(codes, (channels, 1)), "steps"))
 
     def pool(self, name: str) -> None:
-        spatial = self.last.shape[:-1]
-        two = (2,) * len(spatial)
-        shape = (*(size // 2 for size in spatial), self.last.shape[-1])
-        self.put(MaxPool(name, self.last.name, Value(f"{name}_y", shape, self.last.type), two, two, ((0, 0),) * len(two)))
-
-    def flatten(self, name: str) -> None:
-        self.put(Reshape(name, self.last.name, Value(f"{name}_y", (self.last.size,), self.last.type)))
-
-    def activate(self, name: str) -> None:
-        given, width = self.last, self.random.choice([4, 6, 6, 8])
-        if self.activation == "table":
-            self.table(name, width)
-            return
-        signed = self.random.random() < 0.2
-        drop = max(0, max(abs(self.low), self.high).bit_length() - width - self.random.choice([0, 1, 2]))
-        kind = FixedType(signed, width, given.type.fraction - drop)
-        rounding = {"saturate": Rounding.RND_CONV, "round": Rounding.RND, "truncate": Rounding.TRN}[self.activation]
-        if not signed and self.random.random() < 0.3:
-            high = max(self.high, 0)
-            self.put(
-                Relu(f"{name}_relu", given.name, Value(f"{name}_r", given.shape, FixedType.holding(0, high, given.type.fraction)))
-            )
-        value = Value(f"{name}_y", given.shape, kind)
-        self.put(Requantize(name, self.last.name, value, rounding, Overflow.SAT))
-        self.low, self.high = kind.min_code, kind.max_code
-
-    def table(self, name: str, width: int) -> None:
-        """A saturating curve: thresholds that come closer towards zero."""
-        given, kind = self.last, FixedType(True, min(width, 5), min(width, 5) - 1)
-        codes = np.arange(kind.min_code + 1, kind.max_code + 1)
-        reach = max(abs(self.low), self.high, 2)
-        edges = np.unique(np.rint(np.arctanh((codes - 0.5) / (1 << (kind.width - 1)) * 0.98) / 2.6 * reach).astype(np.int64))
-        levels = kind.min_code + np.arange(len(edges) + 1)
-        value = Value(f"{name}_y", given.shape, kind)
-        self.put(StepFunction(name, given.name, value, edges[None, :], levels[None, :], "tanh"))
-        self.low, self.high = kind.min_code, kind.max_code
-
-    def add(self, name: str, other: Value) -> None:
-        low, high = 2 * self.low, 2 * self.high
-        value = Value(f"{name}_y", self.last.shape, FixedType.holding(low, high, self.last.type.fraction))
-        self.put(Merge(name, (self.last.name, other.name), value, MergeOperation.ADD))
-        self.low, self.high = low, high
+        rows, columns, channels = self.value.shape
+        output = Value(name, (rows // 2, columns // 2, channels), self.value.type)
+        self.add(MaxPool(name, self.value.name, output, (2, 2), (2, 2), ((0, 0), (0, 0))))
 
     def argmax(self, name: str) -> None:
-        count = self.last.shape[-1]
-        self.put(ArgMax(name, self.last.name, Value(f"{name}_y", (1,), FixedType.holding(0, count - 1, 0))))
+        kind = FixedType.holding(0, self.value.shape[-1] - 1, 0)
+        self.add(ArgMax(name, self.value.name, Value(name, (1,), kind)))
+
+
+def _activation(net: _Growth, name: str, kind: int) -> None:
+    """What stands between two layers: mostly a rounding to an unsigned type, as of a quantized ReLU."""
+    bits = int(net.random.integers(3, 9))
+    match kind % 6:
+        case 0 | 1:
+            net.rounded(name, bits, False, Rounding.RND_CONV, Overflow.SAT)
+        case 2:
+            net.rounded(name, bits, False, Rounding.TRN, Overflow.SAT)
+        case 3:
+            net.rounded(name, bits, True, Rounding.RND_CONV, Overflow.SAT_SYM)
+        case 4:
+            net.steps(name, int(net.random.choice([2, 3, 16])), True, per_channel=True)
+        case _:
+            net.rounded(name, bits, True, Rounding.RND, Overflow.WRAP)
+
+
+def perceptron(seed: int) -> Network:
+    """Two to four dense layers."""
+    random = np.random.default_rng(seed)
+    signed = bool(random.integers(2))
+    net = _Growth(seed, (int(random.integers(6, 13)),), FixedType(signed, int(random.integers(5, 10)), 4))
+    bits, zeros = int(random.choice([2, 4, 6, 6, 8])), float(random.choice([0, 0.5, 0.75, 0.9]))
+    style = int(random.integers(6))
+    for number in range(int(random.integers(1, 3))):
+        net.dense(f"fc{number}", int(random.integers(5, 13)), bits, zeros)
+        _activation(net, f"act{number}", style if random.random() < 0.7 else int(random.integers(6)))
+    net.dense("logits", int(random.integers(3, 11)), bits, zeros)
+    if random.random() < 0.4:
+        net.argmax("winner")
+    return net.network()
+
+
+def image(seed: int) -> Network:
+    """A convolution over a stream of pixels, a pooling, a dense layer."""
+    random = np.random.default_rng(seed)
+    side = int(random.integers(5, 10))
+    net = _Growth(seed, (side, side, int(random.integers(1, 4))), FixedType(False, int(random.integers(4, 9)), 4))
+    bits, zeros = int(random.choice([3, 4, 6])), float(random.choice([0, 0.5, 0.75]))
+    net.conv("conv", int(random.integers(2, 5)), bits, zeros, same=bool(random.integers(2)))
+    _activation(net, "act", int(random.integers(4)))
+    net.pool("pool")
+    if random.random() < 0.5:
+        shape = net.value.shape
+        net.add(Reshape("flat", net.value.name, Value("flat", (int(np.prod(shape)),), net.value.type)))
+        net.dense("logits", int(random.integers(3, 6)), bits, 0.75)
+    return net.network()
+
+
+def residual(seed: int) -> Network:
+    """Two branches that are added, multiplied or compared, and a dense layer."""
+    random = np.random.default_rng(seed)
+    net = _Growth(seed, (int(random.integers(6, 13)),), FixedType(True, int(random.integers(5, 8)), 4))
+    bits, zeros, width = int(random.choice([4, 6])), 0.5, int(random.integers(5, 10))
+    net.dense("fc", width, bits, zeros)
+    _activation(net, "act", int(random.integers(4)))
+    first = net.value
+    net.dense("again", width, bits, zeros)
+    _activation(net, "act_again", int(random.integers(4)))
+    second = net.value
+    fraction = max(first.type.fraction, second.type.fraction)
+    ends = [end << fraction - value.type.fraction for value in (first, second)
+            for end in (value.type.min_code, value.type.max_code)]  # fmt: skip
+    operation = [MergeOperation.ADD, MergeOperation.MAXIMUM, MergeOperation.MULTIPLY][seed % 3]
+    if operation is MergeOperation.MULTIPLY:
+        low = [value.type.min_code for value in (first, second)]
+        high = [value.type.max_code for value in (first, second)]
+        products = [a * b for a in (low[0], high[0]) for b in (low[1], high[1])]
+        kind = FixedType.holding(min(products), max(products), first.type.fraction + second.type.fraction)
+    elif operation is MergeOperation.ADD:
+        kind = FixedType.holding(2 * min(ends), 2 * max(ends), fraction)
+    else:
+        kind = FixedType.holding(min(ends), max(ends), fraction)
+    net.add(Merge("both", (first.name, second.name), Value("both", first.shape, kind), operation))
+    _activation(net, "act_both", 0)
+    net.dense("logits", int(random.integers(3, 8)), bits, zeros)
+    return net.network()
+
+
+def cases(seeds: Sequence[int]) -> list[Case]:
+    """The networks of seeds: four perceptrons, an image and a residual network of every six."""
+    found = []
+    for seed in seeds:
+        make = {4: image, 5: residual}.get(seed % 6, perceptron)
+        optimize = Optimize.LUTS if seed % 4 == 1 else Optimize.LATENCY
+        plan = PLANS[seed // 2 % len(PLANS)]
+        network = make(seed)
+        interface = Interface.STREAM if make is image else Interface.PARALLEL
+        plan = ClockPlan(1) if make is image and plan.adders_per_stage is None else plan
+        circuit = lower(network, AMD, plan, interface, optimize)
+        rows = "combinational" if plan.adders_per_stage is None else f"{plan.adders_per_stage} rows a stage"
+        found.append(Case(network, circuit, f"{make.__name__}, {optimize.value}, {rows}"))
+    return found
