@@ -21,6 +21,7 @@ from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, Optimize, Targ
 from hwgen.emit import FileSet, Strategy, Vectors, check_target, default_hls_interface, hls_project, rtl_project
 from hwgen.emulator import Emulator, EmulatorEngine, emulator
 from hwgen.errors import InputError, ProjectError
+from hwgen.estimate import Arithmetic, CellEstimate, Figures, arithmetic, calibration, estimate_cells
 from hwgen.fixed import IntArray
 from hwgen.frontend import Inspection
 from hwgen.frontend.load import InputType
@@ -642,6 +643,39 @@ def mapped(
     return map_project(project, family, engine=engine, samples=samples, seed=seed, cache=store, progress=progress)
 
 
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a project takes, found without any tool; stage ``estimate``.
+
+    Attributes:
+        figures: counted in it, layer by layer.
+        arithmetic: of its network, by layer with weights.
+        cells: of Verilog for AMD, with an error bar; None for C++, and for Verilog for others.
+    """
+
+    figures: Figures
+    arithmetic: Mapping[str, Arithmetic]
+    cells: CellEstimate | None
+
+
+@_checked
+def estimated(directory: str | Path, family: str = DEFAULT_FAMILY) -> Estimate:
+    """Estimate at once what a project takes.
+
+    Args:
+        family: of the cells: ``"xcup"`` (AMD UltraScale+) or ``"xc7"``.
+    Raises:
+        ProjectError: the folder is no hwgen project, or damaged.
+        InputError: a family that the estimate is not calibrated for.
+    """
+    calibration(family)
+    project = built_project(Path(directory))
+    circuit = project.circuit
+    made_for_amd = circuit is not None and circuit.target.name == DEFAULT_FPGA
+    cells = estimate_cells(circuit, family, project.clock_ns) if circuit is not None and made_for_amd else None
+    return Estimate(project.figures, arithmetic(project.network), cells)
+
+
 @_checked
 def train(config: str | Path, progress: Callable[[training.TrainProgress], None] | None = None) -> TrainResult:
     """Train, quantize and prune as a TOML file says; needs the ``train`` extra.
@@ -666,6 +700,7 @@ __all__ = [
     "ClockPlan",
     "EmulatedModel",
     "EmulatorEngine",
+    "Estimate",
     "Golden",
     "Inspection",
     "Interface",
@@ -680,6 +715,7 @@ __all__ = [
     "build",
     "check",
     "emulate",
+    "estimated",
     "golden",
     "inspect",
     "load",

@@ -48,6 +48,7 @@ class Logic:
         self.carry_bits = carry_bits
         self._nodes: list[_Node] = [_Node(Site.WIRE, 0, ())]
         self._known: dict[Hashable, int] = {}
+        self._forced: dict[Literal, tuple[Literal, Literal]] = {}
 
     def node(self, site: Site, units: float, reads: Sequence[Literal], key: Hashable = None) -> Literal:
         """A bit that something computes; the same one where the key was given before."""
@@ -76,10 +77,25 @@ class Logic:
         return self.node(Site.INVERTER, 0 if free else 1, (literal,), ("inverted", literal))
 
     def register(self, literal: Literal) -> Literal:
-        """The bit one stage later; a constant stays what it is."""
+        """The bit one stage later; a constant stays what it is.
+
+        Where a condition makes it a constant, the register's reset does, and what enables the register enables that.
+        """
         if literal < 2:
             return literal
+        if literal in self._forced:
+            bit, condition = self._forced[literal]
+            reset = self.lut(Site.LIMIT, (condition,), "reset")
+            return self.node(Site.FLIP_FLOP, 1, (self.driven(bit), reset), ("register", literal))
         return self.node(Site.FLIP_FLOP, 1, (self.driven(literal),), ("register", literal))
+
+    def forced(self, bit: Literal, condition: Literal, value: int) -> Literal:
+        """The bit, or a constant where a condition holds."""
+        if bit == value:
+            return bit
+        literal = self.lut(Site.CHOICE, (bit, condition), ("forced", value))
+        self._forced[literal] = bit, condition
+        return literal
 
     def exclusive_or(self, site: Site, literals: Sequence[Literal]) -> Literal:
         """Of literals, one LUT where more than one is left."""
@@ -92,23 +108,26 @@ class Logic:
             return (odd.pop() if odd else FALSE) ^ flipped
         return self.lut(site, sorted(odd), ("xor", flipped))
 
-    def chain(self, positions: Sequence[tuple[Literal, Literal]], start: Literal) -> list[Literal]:
-        """A carry chain; its sums, and its last carry.
+    def chain(
+        self, positions: Sequence[tuple[Literal, Literal]], start: Literal, carry_bits: int
+    ) -> tuple[list[Literal], Literal]:
+        """A carry chain; its sums, and the carry that leaves it.
 
         Args:
             positions: what propagates and what is generated, the lowest first.
             start: what enters.
+            carry_bits: of a carry cell.
         """
         before, cell = self.driven(start), FALSE
         sums = []
         for number, (propagate, generate) in enumerate(positions):
-            if number % self.carry_bits == 0:
-                entering = tuple(positions[number : number + self.carry_bits])
+            if number % carry_bits == 0:
+                entering = tuple(positions[number : number + carry_bits])
                 cell = self.node(Site.CARRY, 1, (before,), ("carry", before, entering))
             reads = (self.driven(propagate), self.driven(generate), before, cell)
             before = self.node(Site.WIRE, 0, reads, ("position", reads))
             sums.append(before)
-        return [*sums, before]
+        return sums, self.node(Site.WIRE, 0, (before,), ("carry out", before))
 
     def needed(self, ports: Sequence[Literal]) -> Counter[Site]:
         """Units of each kind that the ports depend on; a port that is an inverted bit needs an inverter."""

@@ -8,6 +8,7 @@ tables and products is theirs to choose: those are units, which a calibration tu
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil
 
 from hwgen.circuit import Circuit, Stream, Window
 from hwgen.circuit.liveness import is_constant, last_stage, last_stages, live_streams, reading_stage, reads
@@ -160,9 +161,7 @@ class _Sites:
                     return bits
                 inside = logic.wire((row, column))
                 ends = constant_bits(otherwise, word.width)
-                return [
-                    logic.lut(Site.CHOICE, (inside, bit), ("outside", end)) for bit, end in zip(bits, ends, strict=True)
-                ]
+                return [logic.forced(bit, inside ^ 1, end) for bit, end in zip(bits, ends, strict=True)]
             case _:
                 raise AssertionError("only tapped, gathered and queued words start a stream")
 
@@ -192,7 +191,8 @@ class _Sites:
         rows, columns = (
             _bits(max(window.frame[axis] - 1, window.first[axis], window.strides[axis] - 1)) for axis in (0, 1)
         )
-        pixels = _bits(window.frame[0] * window.frame[1] - 1)
+        # Which pixel comes next matters where steps without one follow the last.
+        pixels = _bits(window.frame[0] * window.frame[1] - 1) if window.lead else 0
         _counter(module, 2 * rows + 2 * columns + pixels)
         module.always[Site.FLIP_FLOP] += window.lead + 2 + int(window.lead > 0)
         masks = {(axis, at) for tap in taps if tap.otherwise is not None for axis, at in ((0, tap.row), (1, tap.column))
@@ -221,7 +221,7 @@ class _Sites:
                 module.always[Site.FLIP_FLOP] += bits
             else:
                 _counter(module, 2 * max((source.depth - 1).bit_length(), 1))
-                module.always[Site.MEMORY] += _memory_luts(source.depth, 1) * bits
+                module.always[Site.MEMORY] += ceil(_memory_luts(source.depth) * bits)
 
 
 def _counter(module: _Module, bits: int) -> None:
@@ -242,8 +242,9 @@ def _memory(logic: Logic, pixel: Bits, length: int, key: tuple[int, int]) -> Bit
     """A line buffer of so many pixels in LUTs: 64 entries of a bit each, with selections between more."""
     if length < 1:
         return pixel
-    return [logic.lut(Site.MEMORY, (bit,), (key, at), _memory_luts(length, 1)) for at, bit in enumerate(pixel)]
+    return [logic.lut(Site.MEMORY, (bit,), (key, at), _memory_luts(length)) for at, bit in enumerate(pixel)]
 
 
-def _memory_luts(length: int, bits: int) -> float:
-    return bits * max(0.5, length / 64)
+def _memory_luts(length: int) -> float:
+    """A bit of so many entries."""
+    return max(0.5, length / 64)

@@ -1,6 +1,6 @@
 """Each operation of a circuit as bits of ``Logic``: what it takes as it is written in Verilog for AMD."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import assert_never
 
 import numpy as np
@@ -32,7 +32,7 @@ from hwgen.estimate.logic import FALSE, TRUE, Literal, Logic, Site
 from hwgen.fixed import IntArray
 
 LUT_INPUTS = 6
-WIDEST_TABLE = 12  # a step function of more bits is counted as comparators
+SUM_CARRY_BITS = 4  # of the carry cells that Yosys puts under sums and comparisons in every family
 Bits = list[Literal]
 Given = Callable[[int], Bits]
 
@@ -75,16 +75,17 @@ def word_bits(logic: Logic, word: Word, words: Sequence[Word], given: Given, thr
             codes = np.array(operation.levels, dtype=np.int64)
             return _table(logic, read(source, 0, operation.bits), codes, width, Site.TABLE)
         case Maximum(first=first, second=second) | Minimum(first=first, second=second):
-            won = _compared(logic, words, given, first, second)
+            won = _compared(logic, words, given, first, second, "more")
             return [_choice(logic, won, one, two) for one, two in zip(read(first), read(second), strict=True)]
         case AtLeast(first=first, second=second):
-            return [_compared(logic, words, given, first, second)]
+            return [_compared(logic, words, given, first, second, "at least")]
         case Select(condition=condition, first=first, second=second):
             (chosen,) = given(condition)
             return [_choice(logic, chosen, one, two) for one, two in zip(read(first), read(second), strict=True)]
         case Product(first=first, second=second):
             one, two = given(first), given(second)
             made = logic.lut(Site.PRODUCT, [*one, *two], "product", len(one) * len(two))
+            made = logic.lut(Site.CARRY, (made,), "product", -(-width // SUM_CARRY_BITS))
             return [logic.node(Site.WIRE, 0, (made,), ("bit", made, bit)) for bit in range(width)]
         case Row():
             return _row(logic, operation, given)
@@ -140,8 +141,7 @@ def _sum(logic: Logic, operation: Sum, width: int, words: Sequence[Word], given:
         lowest_negative, _, bits = min(operands, key=lambda operand: operand[1])
         wires = 0 if lowest_negative else sorted(operand[1] for operand in operands)[1]
         lanes = [operand[2][wires:] for operand in operands]
-        negative = [operand[0] for operand in operands]
-        return bits[:wires] + _three(logic, lanes, negative)
+        return bits[:wires] + _three(logic, lanes, [operand[0] for operand in operands])
     total = constant_bits(0, width)
     for number, (negative, _, bits) in enumerate(operands):
         total = bits if number == 0 and not negative else _two(logic, total, bits, negative)
@@ -156,7 +156,7 @@ def _three(logic: Logic, lanes: Sequence[Bits], negative: Sequence[bool]) -> Bit
         propagate = logic.node(Site.ROW, 1, (*bits, saved))
         positions.append((propagate, saved))
         saved = logic.node(Site.WIRE, 0, (propagate,))
-    return logic.chain(positions, TRUE if any(negative) else FALSE)[:-1]
+    return logic.chain(positions, TRUE if any(negative) else FALSE, logic.carry_bits)[0]
 
 
 def _two(logic: Logic, one: Bits, two: Bits, negative: bool) -> Bits:
@@ -170,7 +170,7 @@ def _two(logic: Logic, one: Bits, two: Bits, negative: bool) -> Bits:
         reads = [*one, *two]
         return low + [logic.lut(Site.SUM, reads[: at + 1] + reads[len(one) :][: at + 1], at) for at in range(len(one))]
     positions = [(logic.exclusive_or(Site.SUM, pair), pair[0]) for pair in zip(one, two, strict=True)]
-    return low + logic.chain(positions, TRUE if negative else FALSE)[:-1]
+    return low + logic.chain(positions, TRUE if negative else FALSE, SUM_CARRY_BITS)[0]
 
 
 def _row(logic: Logic, row: Row, given: Given) -> Bits:
@@ -195,8 +195,8 @@ def _row(logic: Logic, row: Row, given: Given) -> Bits:
             generate = FALSE if last else fourth
         positions.append((propagate, generate))
         saved = FALSE
-    sums = logic.chain(positions, carry)
-    return [*sums, saved] if row.open else sums[:-1]
+    sums, carry = logic.chain(positions, carry, logic.carry_bits)
+    return [*sums, carry, saved] if row.open else sums
 
 
 # ---- comparisons and tables
@@ -207,33 +207,61 @@ def _tree(inputs: int) -> int:
     return max(1, -(-(inputs - 1) // (LUT_INPUTS - 1)))
 
 
+def _at_least(logic: Logic, bits: Bits, signed: bool, threshold: int) -> Literal:
+    """Whether a word is at least a constant."""
+    if signed and threshold == 0:
+        return bits[-1] ^ 1
+    width = len(bits)
+    wires = _trailing(threshold, width - 1)
+    upper = bits[wires:]
+    single = threshold & (threshold - 1) == 0 or -threshold & (-threshold - 1) == 0
+    key = ("at least", threshold >> wires)
+    if single:  # an or of the bits above
+        return logic.lut(Site.LIMIT, upper, key, _tree(len(upper)))
+    return _comparison(logic, Site.LIMIT, upper, key, len(upper), LUT_INPUTS)
+
+
+def _comparison(
+    logic: Logic, site: Site, reads: Sequence[Literal], key: Hashable, width: int, group: int, how: str = ""
+) -> Literal:
+    """As Yosys compares: LUTs say of groups of bits whether they are more or equal, and a carry chain takes the groups.
+
+    Two groups need no chain. ``how`` tells chains apart that take the same groups.
+    """
+    groups = -(-width // group)
+    if groups <= 2:
+        return logic.lut(site, reads, key, 1 if groups < 2 else 2 + int(2 * group == width))
+    made = logic.lut(site, reads, key, 2 * groups)
+    before = FALSE
+    for _ in range(-(-groups // SUM_CARRY_BITS)):
+        before = logic.lut(Site.CARRY, (made, before), ("groups", how))
+    return before
+
+
 def _limited(logic: Logic, operation: Clip | ZeroOutside, word: Word, read: Word, given: Given) -> Bits:
     bits = given(operation.word)
     zeroes = isinstance(operation, ZeroOutside)
-    limits, looked = [], len(bits)
-    if read.high > operation.high:  # ones at the limit's end make no difference, nor do zeros at the other's
-        limits.append(operation.high)
-        looked = min(looked, _trailing(~operation.high, len(bits)))
+    made = extended(bits, read.signed, 0, word.width)
+    outside: list[tuple[Literal, int]] = []
+    if read.high > operation.high:
+        above = _at_least(logic, bits, read.signed, operation.high + 1)
+        outside.append((above, 0 if zeroes else operation.high))
     if read.low < operation.low:
-        limits.append(operation.low)
-        looked = min(looked, _trailing(operation.low, len(bits) - 1))
-    kept = extended(bits, read.signed, 0, word.width)
-    if not limits:
-        return kept
-    compared = sorted(set(bits[looked:]) - {FALSE, TRUE})
-    made: Bits = []
-    outside: Literal | None = None
-    for at, bit in enumerate(kept):
-        ends = {0} if zeroes else {limit >> at & 1 for limit in limits}
-        own = [*compared, *({bit} - set(compared) - {FALSE, TRUE})]
-        if len(own) <= LUT_INPUTS:
-            made.append(logic.lut(Site.CHOICE, own, ("limit", at, tuple(limits))))
-            continue
-        if outside is None:
-            units = sum(_tree(len(bits) - _trailing(~limit if limit == operation.high else limit, len(bits) - 1))
-                        for limit in limits)  # fmt: skip
-            outside = logic.lut(Site.LIMIT, compared, ("limit", tuple(limits)), units)
-        made.append(logic.lut(Site.CHOICE, [bit, outside], (at, tuple(ends))))
+        outside.append((_at_least(logic, bits, read.signed, operation.low) ^ 1, 0 if zeroes else operation.low))
+    if len(outside) == 1 or zeroes:
+        condition = outside[0][0] if len(outside) == 1 else logic.lut(Site.LIMIT, [o for o, _ in outside], "outside")
+        value = outside[0][1] if outside else 0
+        return [logic.forced(bit, condition, value >> at & 1) for at, bit in enumerate(made)] if outside else made
+    if not outside:
+        return made
+    # Two limits: a LUT a bit, of the upper bits where they are few.
+    looked = min(_trailing(operation.high + 1, len(bits)), _trailing(operation.low, len(bits) - 1))
+    upper = sorted(set(bits[looked:]) - {FALSE, TRUE})
+    for at, bit in enumerate(made):
+        few = len({bit, *upper}) <= LUT_INPUTS
+        reads = sorted({bit, *upper}) if few else [bit, *(condition for condition, _ in outside)]
+        ends = tuple(value >> at & 1 for _, value in outside)
+        made[at] = logic.lut(Site.CHOICE, reads, ("limits", ends, bit))
     return made
 
 
@@ -243,25 +271,32 @@ def _trailing(value: int, most: int) -> int:
 
 
 def _step(logic: Logic, operation: Step, word: Word, read: Word, bits: Bits) -> Bits:
-    met = [(t, level) for t, level in zip(operation.thresholds, operation.levels[1:], strict=True)
-           if read.low < t <= read.high]  # fmt: skip
-    comparing = sum(_tree(len(bits) - _trailing(threshold, len(bits) - 1)) for threshold, _ in met)
-    chosen = comparing + max(0, len(met) - 1) * word.width / 2
-    if len(bits) <= WIDEST_TABLE:
+    """A table of a few bits, or comparators, and for each bit a function of those at which it changes."""
+    if len(bits) <= LUT_INPUTS:
         codes = np.arange(1 << len(bits), dtype=np.int64)
         if read.signed:
             codes = np.where(codes >> len(bits) - 1 & 1, codes - (1 << len(bits)), codes)
-        table = evaluate(Step(0, operation.thresholds, operation.levels), [codes], (), 1, Stream("", len(codes)))
-        # Codes that never come may be what suits, so a table is at most this large.
-        table = table.copy()
-        table[codes < read.low] = operation.levels[0]
-        trial = Logic(logic.carry_bits)
-        wires = [trial.wire(at) for at in range(len(bits))]
-        units = trial.needed(_table(trial, wires, table, word.width, Site.STEP))[Site.STEP]
-        if units <= chosen:
-            return _table(logic, bits, table, word.width, Site.STEP)
-    made = logic.lut(Site.STEP, bits, (operation.thresholds, operation.levels), chosen)
-    return [logic.node(Site.WIRE, 0, (made,), ("bit", made, bit)) for bit in range(word.width)]
+        step = Step(0, operation.thresholds, operation.levels)
+        return _table(logic, bits, evaluate(step, [codes], (), 1, Stream("", len(codes))), word.width, Site.TABLE)
+    levels = [(read.low, evaluated) for evaluated in operation.levels[:1]]
+    for threshold, level in zip(operation.thresholds, operation.levels[1:], strict=True):
+        if threshold <= read.low:
+            levels = [(read.low, level)]
+        elif threshold <= read.high:
+            levels.append((threshold, level))
+    passed = [_at_least(logic, bits, read.signed, threshold) for threshold, _ in levels[1:]]
+    made: Bits = []
+    for at in range(word.width):
+        values = [level >> at & 1 for _, level in levels]
+        changes = [k for k in range(1, len(values)) if values[k] != values[k - 1]]
+        if not changes:
+            made.append(values[0])
+        elif len(changes) == 1:
+            made.append(passed[changes[0] - 1] ^ values[0])
+        else:
+            reads = [passed[k - 1] for k in changes]
+            made.append(logic.lut(Site.STEP, reads, ("step", values[0]), _tree(len(reads))))
+    return made
 
 
 def _table(logic: Logic, bits: Bits, codes: IntArray, width: int, site: Site) -> Bits:
@@ -288,12 +323,12 @@ def _function(logic: Logic, bits: Bits, values: IntArray, site: Site) -> Literal
     return logic.lut(site, sorted((low, high)), ("choice", bits[-1]), 1 / 3)
 
 
-def _compared(logic: Logic, words: Sequence[Word], given: Given, first: int, second: int) -> Literal:
+def _compared(logic: Logic, words: Sequence[Word], given: Given, first: int, second: int, how: str) -> Literal:
     width = max(words[first].width, words[second].width)
     width += int(words[first].signed != words[second].signed)
     pairs = [extended(given(index), words[index].signed, 0, width) for index in (first, second)]
-    units = sum(one != two for one, two in zip(*pairs, strict=True))
-    return logic.lut(Site.COMPARISON, [*pairs[0], *pairs[1]], "compared", units)
+    differing = sum(one != two for one, two in zip(*pairs, strict=True))
+    return _comparison(logic, Site.COMPARISON, [*pairs[0], *pairs[1]], "compared", differing, LUT_INPUTS // 2, how)
 
 
 def _choice(logic: Logic, condition: Literal, one: Literal, two: Literal) -> Literal:
