@@ -13,7 +13,7 @@ from hwgen.circuit import AMD, TARGETS, Circuit, ClockPlan, Optimize, lower
 from hwgen.cli import main
 from hwgen.errors import InputError
 from hwgen.estimate import CellEstimate, calibrated_families, calibration, estimate_cells
-from hwgen.estimate.logic import Site
+from hwgen.estimate.logic import FALSE, TRUE, Logic, Site
 from hwgen.estimate.sites import TOP, circuit_sites
 from hwgen.fixed import FixedType, Overflow, Rounding
 from hwgen.ir import Dense, Input, Layer, Network, Requantize, SparseTensor, Value, check_network
@@ -52,19 +52,32 @@ def test_two_operands_are_a_lut_where_both_have_bits() -> None:
 
 
 def test_registers_are_those_of_the_bits_that_are_read() -> None:
-    # The sum of nine bits stays for the output, and the inputs come in the cycle before.
-    circuit = built(sums([[1], [1]]))
+    # Four inputs: a row of three, its ten bits and the eight of the fourth input wait a cycle for the second row.
+    circuit = built(sums([[1], [1], [1], [1]]))
     assert circuit.latency_cycles == 1
     found = circuit_sites(circuit, 8)
-    assert found["x", 0, None][Site.FLIP_FLOP] == 16
-    assert found["fc", None, None][Site.FLIP_FLOP] == 0
+    assert found["fc", None, None][Site.FLIP_FLOP] == 10
+    assert found["x", 0, None][Site.FLIP_FLOP] == 8
     assert found[TOP][Site.FLIP_FLOP] == 1
 
 
-def test_one_bit_that_two_words_hold_is_one_register() -> None:
-    # Both outputs are the same sum, one of them twice as large.
-    once, twice = (built(sums(weights), ClockPlan(1)) for weights in ([[1], [1], [1], [1]], [[1, 2]] * 4))
-    assert units(once, "fc") == units(twice, "fc")
+def test_one_bit_has_one_register_and_what_no_port_reads_is_not_there() -> None:
+    logic = Logic(8)
+    a, b = logic.wire("a"), logic.wire("b")
+    both = logic.exclusive_or(Site.SUM, (a, b))
+    assert logic.exclusive_or(Site.SUM, (b, a)) == both
+    assert logic.exclusive_or(Site.SUM, (a, a)) == FALSE
+    logic.exclusive_or(Site.PARITY, (both, a))
+    kept = [logic.register(both), logic.register(both), logic.register(TRUE)]
+    found = logic.needed(kept)
+    assert {site: number for site, number in found.items() if number} == {Site.FLIP_FLOP: 1, Site.SUM: 1}
+
+
+def test_an_inverted_bit_needs_an_inverter_before_a_register_but_not_before_a_lut() -> None:
+    logic = Logic(8)
+    a, b = logic.wire("a"), logic.wire("b")
+    assert logic.needed([logic.register(a ^ 1)])[Site.INVERTER] == 1
+    assert logic.needed([logic.exclusive_or(Site.SUM, (a ^ 1, b))])[Site.INVERTER] == 0
 
 
 def test_bits_that_rounding_drops_cost_nothing_beyond_their_carries() -> None:
@@ -125,8 +138,8 @@ def test_other_families_and_targets_are_refused() -> None:
     with pytest.raises(InputError) as refused:
         estimate_cells(lower(sums([[1], [1]]), TARGETS["lattice"], ClockPlan(1)), "xcup", 1.0)
     assert str(refused.value) == (
-        "the circuit of 'net' is made for 'lattice', and LUTs are estimated of circuits for 'amd'; build it with --fpga "
-        "amd, or map it (hwgen resources DIR --mapped FAMILY)."
+        "the circuit of 'net' is made for 'lattice', and LUTs are estimated of circuits for 'amd'; build it with "
+        "--fpga amd, or map it (hwgen resources DIR --mapped FAMILY)."
     )
 
 
