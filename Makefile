@@ -51,6 +51,10 @@ bench: $(READY) ## every published figure, measured again
 bench-luts: $(READY) ## LUTs of sparse matrices beside those of peers (extra peers); ARGS=--quick for two cases
 	@$(RUN) benchmarks/luts.py $(ARGS)
 
+.PHONY: calibrate
+calibrate: $(READY) ## what the estimate in LUTs is off by, against Yosys, and its coefficients fitted again
+	@$(RUN) benchmarks/calibrate.py --jobs $(JOBS) $(ARGS)
+
 ##@ Develop
 .PHONY: setup
 setup: $(READY) ## the virtual environment .venv, and nothing else

@@ -37,6 +37,7 @@ from hwgen.compare import profile as profiled
 from hwgen.emit import FileSet, Strategy, Vectors, check_target, default_hls_interface, hls_project, rtl_project
 from hwgen.emulator import Emulator, EmulatorEngine, emulator
 from hwgen.errors import InputError, ProjectError
+from hwgen.estimate import Arithmetic, CellEstimate, Figures, arithmetic, calibration, estimate_cells
 from hwgen.fixed import IntArray
 from hwgen.frontend import Inspection
 from hwgen.frontend.load import InputType
@@ -658,6 +659,39 @@ def mapped(
     return map_project(project, family, engine=engine, samples=samples, seed=seed, cache=store, progress=progress)
 
 
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a project takes, found without any tool; stage ``estimate``.
+
+    Attributes:
+        figures: counted in it, layer by layer.
+        arithmetic: of its network, by layer with weights.
+        cells: of Verilog for AMD, with an error bar; None for C++, and for Verilog for others.
+    """
+
+    figures: Figures
+    arithmetic: Mapping[str, Arithmetic]
+    cells: CellEstimate | None
+
+
+@_checked
+def estimated(directory: str | Path, family: str = DEFAULT_FAMILY) -> Estimate:
+    """Estimate at once what a project takes.
+
+    Args:
+        family: of the cells: ``"xcup"`` (AMD UltraScale+) or ``"xc7"``.
+    Raises:
+        ProjectError: the folder is no hwgen project, or damaged.
+        InputError: a family that the estimate is not calibrated for.
+    """
+    calibration(family)
+    project = built_project(Path(directory))
+    circuit = project.circuit
+    made_for_amd = circuit is not None and circuit.target.name == DEFAULT_FPGA
+    cells = estimate_cells(circuit, family, project.clock_ns) if circuit is not None and made_for_amd else None
+    return Estimate(project.figures, arithmetic(project.network), cells)
+
+
 @_checked
 def compare_designs(
     sources: Sequence[Model | str | Path],
@@ -834,6 +868,7 @@ __all__ = [
     "Comparison",
     "EmulatedModel",
     "EmulatorEngine",
+    "Estimate",
     "Golden",
     "Inspection",
     "Interface",
@@ -850,6 +885,7 @@ __all__ = [
     "check",
     "compare_designs",
     "emulate",
+    "estimated",
     "golden",
     "inspect",
     "load",
