@@ -743,6 +743,7 @@ def compare_designs(
             f"part {place.name!r} is made of {place.family} cells, and the designs are to be mapped to {mapped}; map "
             f"them to {place.family}."
         )
+    family = mapped or (DEFAULT_FAMILY if place is None else place.family)
     cells = None if mapped is None else _cell_mapping(mapped, simulate, cache, progress)
     interface = None if io is None else _choice(Interface, io, "io")
     given = _source_names(sources) if names is None else list(names)
@@ -757,9 +758,10 @@ def compare_designs(
                 interface=interface,
                 clock_ns=clock_ns,
                 mapping=cells,
+                family=family,
             )
         else:
-            found, said = project_rows(Path(source), name, cells)
+            found, said = project_rows(Path(source), name, cells, family)
         rows += found
         notes += said
         network = source.network if isinstance(source, Model) else built_project(Path(source)).network
@@ -825,6 +827,7 @@ def sweep(
         interface=None if io is None else _choice(Interface, io, "io"),
         clock_ns=clock_ns,
         data=data,
+        family=DEFAULT_FAMILY,
         progress=progress,
     )
     return comparison(rows, notes, rows[0].design if rows else None)

@@ -8,7 +8,16 @@ from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, Optimize, Targ
 from hwgen.compare.table import COLUMNS, Row, Stage
 from hwgen.emit import rtl_project
 from hwgen.errors import UnsupportedError
-from hwgen.estimate import Figures, circuit_figures, network_figures
+from hwgen.estimate import (
+    Arithmetic,
+    CellEstimate,
+    Figures,
+    arithmetic,
+    calibrated_families,
+    circuit_figures,
+    estimate_cells,
+    network_figures,
+)
 from hwgen.ir import Network
 from hwgen.mapping import CellCounts, map_project
 from hwgen.regression import built_project
@@ -35,21 +44,23 @@ class CellMapping:
     cache: Cache | None
     progress: Progress | None = None
 
-    @property
-    def target(self) -> Target:
-        """The adders that its carry logic makes."""
-        chosen = {"xcup": "amd", "xc7": "amd", "ecp5": "lattice", "ice40": "lattice"}
-        return TARGETS[chosen.get(self.family, "generic")]
+
+def family_target(family: str) -> Target:
+    """The adders that a family's carry logic makes."""
+    chosen = {"xcup": "amd", "xc7": "amd", "ecp5": "lattice", "ice40": "lattice"}
+    return TARGETS[chosen.get(family, "generic")]
 
 
-def project_rows(directory: Path, name: str, mapping: CellMapping | None) -> tuple[list[Row], list[str]]:
+def project_rows(directory: Path, name: str, mapping: CellMapping | None, family: str) -> tuple[list[Row], list[str]]:
     """The stages of a project folder, and notes.
 
+    Args:
+        family: whose cells are estimated, where they can be.
     Raises:
         ProjectError: it is no hwgen project, or damaged.
     """
     built = built_project(directory)
-    rows = [_estimate(name, built.figures, built.clock_ns)]
+    rows = [_estimate(name, built.network, built.figures, built.circuit, family, built.clock_ns)]
     if mapping is None:
         return rows, []
     if project_target(directory) != "rtl":
@@ -65,21 +76,23 @@ def model_rows(
     interface: Interface | None,
     clock_ns: float,
     mapping: CellMapping | None,
+    family: str,
 ) -> tuple[list[Row], list[str]]:
     """What hwgen makes of a network: C++ of multipliers and of adders, Verilog for latency and for LUTs.
 
     Args:
         prefix: of the designs' names.
         plan, interface: of the Verilog.
+        family: whose cells are estimated, where they can be.
     Returns:
         Rows, and notes on what could not be built.
     """
     rows = [
-        _estimate(f"{prefix}hls-multipliers", network_figures(network, adders=False), clock_ns),
-        _estimate(f"{prefix}hls-adders", network_figures(network, adders=True), clock_ns),
+        _estimate(f"{prefix}hls-{name}", network, network_figures(network, adders=adders), None, family, clock_ns)
+        for name, adders in (("multipliers", False), ("adders", True))
     ]
     notes = []
-    target = TARGETS["amd"] if mapping is None else mapping.target
+    target = family_target(family)
     for optimize in Optimize:
         name = f"{prefix}rtl-{optimize.value}"
         try:
@@ -87,7 +100,7 @@ def model_rows(
         except UnsupportedError as error:
             notes.append(f"{name}: {error}")
             continue
-        rows.append(_estimate(name, circuit_figures(network, circuit), clock_ns))
+        rows.append(_estimate(name, network, circuit_figures(network, circuit), circuit, family, clock_ns))
         if mapping is not None:
             rows.append(mapped_row(name, opened(network, circuit, clock_ns), clock_ns, mapping))
     return rows, notes
@@ -130,11 +143,29 @@ def cell_figures(counts: CellCounts) -> dict[str, float]:
     return {name: number for name, number in counts.document().items() if number or name in always}
 
 
-def _estimate(name: str, counted: Figures, clock_ns: float) -> Row:
+def _estimate(
+    name: str, network: Network, counted: Figures, circuit: Circuit | None, family: str, clock_ns: float
+) -> Row:
+    by = f"hwgen {version('hwgen')}"
     figures: dict[str, float] = {key: number for key, number in counted.totals.items() if key in COLUMNS}
-    if "latency_cycles" in figures:
-        figures["latency_ns"] = _nanoseconds(figures["latency_cycles"], clock_ns)
-    return Row(name, Stage.ESTIMATE, f"hwgen {version('hwgen')}", figures)
+    figures["ebops"] = sum(arithmetic(network).values(), Arithmetic()).ebops
+    if circuit is None:
+        if figures["products"]:
+            figures["multipliers"] = sum(arithmetic(network).values(), Arithmetic()).multipliers
+        return Row(name, Stage.ESTIMATE, by, figures)
+    figures["latency_ns"] = _nanoseconds(circuit.latency_cycles, clock_ns)
+    found = circuit_cells(circuit, family, clock_ns)
+    if found is None:
+        return Row(name, Stage.ESTIMATE, by, figures)
+    figures |= {"luts": found.luts, "flip_flops": found.flip_flops, "carries": found.carries}
+    return Row(name, Stage.ESTIMATE, by, figures, family, error=found.calibration.worst_error)
+
+
+def circuit_cells(circuit: Circuit, family: str, clock_ns: float) -> CellEstimate | None:
+    """The cells of a circuit before it is mapped; None where those of the family cannot be estimated."""
+    if family not in calibrated_families() or circuit.target.name != "amd":
+        return None
+    return estimate_cells(circuit, family, clock_ns)
 
 
 def _nanoseconds(cycles: float, clock_ns: float) -> float:

@@ -26,7 +26,8 @@ from hwgen.compare.shim import PeerPort, shim
 from hwgen.compare.table import Row, Stage
 from hwgen.compare.tracing import flat_numbers, traced_outputs
 from hwgen.errors import ToolFailedError, ToolMissingError, UnsupportedError
-from hwgen.ir import Network
+from hwgen.fixed import Rounding
+from hwgen.ir import Network, Requantize
 from hwgen.mapping import map_verilog
 from hwgen.reference import simulate
 from hwgen.resources import data_folder
@@ -91,9 +92,21 @@ def peer_rows(
     _check(network, made.logic, by)
     rows = [Row(name, Stage.ESTIMATE, f"{by}, its cost model", {"luts": float(made.logic.cost)}, peer=True)]
     notes = [f"{name}: its default options, no registers, mapped as one module, the better of two flows."]
+    if peer is Peer.DA4ML and _rounds_to_even(network):
+        notes.append(f"{name}: it has no rounding of ties to even, and is charged two additions for each.")
     if mapping is not None:
         rows.append(_mapped(network, name, by, made, clock_ns, mapping))
     return rows, notes
+
+
+def _rounds_to_even(network: Network) -> bool:
+    values = network.values()
+    return any(
+        isinstance(layer, Requantize)
+        and layer.rounding is Rounding.RND_CONV
+        and values[layer.input].type.fraction > layer.output.type.fraction
+        for layer in network.layers
+    )
 
 
 def _trace(network: Network, peer: Peer, folder: Path) -> _Traced:

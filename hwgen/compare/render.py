@@ -46,6 +46,8 @@ def _figure(found: Comparison, row: Row, name: str) -> str:
         return ""
     value = row.figures[name]
     text = f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
+    if name == "luts" and row.error is not None:
+        text += f" ±{row.error:.0%}"
     ratio, used = found.ratio(row, name), found.used(row, name)
     if ratio is not None:
         text += f" (x{ratio:.2f})"
@@ -67,6 +69,8 @@ def footnotes(found: Comparison) -> tuple[str, ...]:
     lines = []
     if found.baseline is not None:
         lines.append(f"x: ratio to {found.baseline} at the same stage")
+    if any(row.error is not None for row in found.rows):
+        lines.append("±: the worst error of estimated LUTs on networks that they were not fitted to (make calibrate)")
     if found.part is not None:
         lines.append(f"%: of what {found.part.name} has")
     return (*lines, *found.notes)
@@ -97,6 +101,7 @@ def _json(found: Comparison) -> str:
             "by": row.by,
             "family": row.family or None,
             "peer": row.peer,
+            "error": row.error,
             "figures": dict(row.figures),
         }
         ratios = {name: found.ratio(row, name) for name in found.columns}

@@ -28,7 +28,9 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
         "dsps": "DSPs",
         "weights": "weights left",
         "products": "products",
+        "multipliers": "of them, DSPs at most",
         "adders": "adders",
+        "ebops": "EBOPs",
         "latency_cycles": "latency, cycles",
         "latency_ns": "latency, ns",
         "initiation_interval": "cycles a sample",
@@ -50,6 +52,8 @@ class Row:
         figures: by the names in ``COLUMNS``; what this stage does not know is not there.
         family: whose cells they are; empty where they are no cells.
         peer: whether it is not hwgen's.
+        error: of an estimate's LUTs, the worst share by which one was off on networks that were not fitted; None where
+            nobody knows.
     """
 
     design: str
@@ -58,6 +62,7 @@ class Row:
     figures: Mapping[str, float]
     family: str = ""
     peer: bool = False
+    error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

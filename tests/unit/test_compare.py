@@ -13,9 +13,11 @@ from typer.testing import CliRunner
 
 import hwgen
 from hwgen.api import Model
+from hwgen.circuit import AMD, TARGETS, ClockPlan, Optimize, lower
 from hwgen.cli import app
 from hwgen.compare import PARTS, Budget, Comparison, Format, Row, Stage, comparison, exceeded, find_part, rendered
 from hwgen.errors import InputError, ProjectError
+from hwgen.estimate import estimate_cells
 from hwgen.ir import network_complexity
 
 
@@ -135,6 +137,15 @@ def test_markdown_has_a_row_a_design_and_stage() -> None:
     ]
 
 
+def test_an_estimate_shows_its_error() -> None:
+    found = comparison([Row("one", Stage.ESTIMATE, "hand", {"luts": 200}, "xcup", error=0.07)])
+    assert rendered(found, Format.MARKDOWN).splitlines()[2:] == [
+        "| one | estimate | hand | 200 ±7% |",
+        "",
+        "- ±: the worst error of estimated LUTs on networks that they were not fitted to (make calibrate)",
+    ]
+
+
 def test_csv_has_plain_numbers() -> None:
     read = list(csv.DictReader(io.StringIO(rendered(example(), Format.CSV))))
     assert [row["luts"] for row in read] == ["90", "100", "30", "50", "5000"]
@@ -153,6 +164,7 @@ def test_json_says_everything() -> None:
         "by": "hand",
         "family": "xc7",
         "peer": False,
+        "error": None,
         "figures": {"luts": 50},
         "ratios": {"luts": 0.5},
         "used": {"luts": 50 / 17_600},
@@ -179,6 +191,23 @@ def test_a_model_is_every_design_that_can_be_built() -> None:
     assert [found.rows[0].figures["products"], found.rows[1].figures["products"]] == [layer.nonzeros, 0]
     latency = found.rows[2].figures
     assert latency["latency_ns"] == 4.0 * latency["latency_cycles"]
+
+
+def test_verilog_for_amd_has_luts_before_it_is_mapped() -> None:
+    network = pair_network()
+    found = hwgen.compare_designs([Model(network)])
+    cells = estimate_cells(lower(network, AMD, ClockPlan(1), optimize=Optimize.LATENCY), "xcup", 5.0)
+    row = found.rows[2]
+    assert (row.family, row.error) == ("xcup", cells.calibration.worst_error)
+    assert [row.figures[name] for name in ("luts", "flip_flops")] == [cells.luts, cells.flip_flops]
+    assert "luts" not in found.rows[0].figures
+
+
+def test_a_part_says_which_adders_a_model_is_built_of() -> None:
+    found = hwgen.compare_designs([Model(pair_network())], part="lfe5u-25f")
+    lattice = lower(pair_network(), TARGETS["lattice"], ClockPlan(1), optimize=Optimize.LATENCY)
+    assert found.rows[2].figures["adders"] == lattice.adders
+    assert not found.rows[2].family
 
 
 def test_projects_keep_their_own_clock(folders: Path) -> None:
