@@ -704,6 +704,7 @@ def compare_designs(
     io: str | Interface | None = None,
     clock_ns: float = DEFAULT_CLOCK_NS,
     names: Sequence[str] | None = None,
+    files: Sequence[Path | None] | None = None,
     simulate: bool = True,
     cache: bool = True,
     progress: Progress | None = None,
@@ -714,13 +715,14 @@ def compare_designs(
         sources: project folders, and models that ``load`` returned. Of a model: C++ of multipliers and of adders,
             Verilog for latency and for LUTs.
         peers: ``"da4ml"``, ``"alkaid"``: what they make of the same networks, counted by their own cost models and
-            mapped in the same flow.
+            mapped in the same flow; ``"hls4ml"``: how many multipliers it allows itself for the same file.
         mapped: a family of ``hwgen.mapping.FAMILIES``, to map the Verilog as ``mapped`` does; None only counts.
         baseline: design whose figures the others are divided by, stage by stage.
         part: a part of the table ``hwgen.compare.PARTS``, to say how much of it a design takes.
         plan, io: of a model's Verilog, as in ``build``.
         clock_ns: that a latency of a model's designs is multiplied by; a project has its own.
         names: of the sources; None for the folders' names, and the networks'.
+        files: Keras files that the models came from, for hls4ml; None where there is none.
         simulate: without, the cells of a netlist are counted that nobody ran.
         cache: keep netlists and compiled simulations in the user's cache.
         progress: told what is being done.
@@ -749,7 +751,7 @@ def compare_designs(
     given = _source_names(sources) if names is None else list(names)
     rows: list[Row] = []
     notes: list[str] = []
-    for source, name in zip(sources, given, strict=True):
+    for source, name, file in zip(sources, given, files or [None] * len(sources), strict=True):
         if isinstance(source, Model):
             found, said = model_rows(
                 source.network,
@@ -766,7 +768,7 @@ def compare_designs(
         notes += said
         network = source.network if isinstance(source, Model) else built_project(Path(source)).network
         for peer in others:
-            found, said = peer_rows(network, peer, f"{name}/" if len(sources) > 1 else "", clock_ns, cells)
+            found, said = peer_rows(network, peer, f"{name}/" if len(sources) > 1 else "", clock_ns, cells, file)
             rows += found
             notes += said
     return comparison(rows, notes, baseline, place)

@@ -76,6 +76,7 @@ def compare_command(
             io=io,
             clock_ns=clock_ns,
             names=[path.absolute().name if path.is_dir() else path.stem for path in designs],
+            files=[None if path.is_dir() else path for path in designs],
             simulate=simulate,
             progress=progress,
         )

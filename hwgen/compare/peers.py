@@ -1,4 +1,5 @@
-"""The rows of peers: da4ml and alkaid trace the same network, and Yosys maps their Verilog in the same flow as hwgen's.
+"""The rows of peers: da4ml and alkaid trace the same network, and Yosys maps their Verilog in the same flow as hwgen's;
+hls4ml converts the same file.
 
 A peer's Verilog is one module without registers, mapped as a whole. Its netlist stands in place of hwgen's Verilog in a
 simulation beside the reference before a cell is counted. Yosys puts plain sums together as it likes, not always for the
@@ -8,6 +9,8 @@ has adders of three operands, they get the same structure as hwgen's on AMD, whi
 
 import importlib
 import io
+import json
+import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -31,6 +34,7 @@ from hwgen.ir import Network, Requantize
 from hwgen.mapping import map_verilog
 from hwgen.reference import simulate
 from hwgen.resources import data_folder
+from hwgen.tools import Command, run
 from hwgen.verify import make_vectors
 from hwgen.verify.rtl import default_samples, verify_opened_rtl
 
@@ -43,6 +47,7 @@ class Peer(Enum):
 
     DA4ML = "da4ml"
     ALKAID = "alkaid"
+    HLS4ML = "hls4ml"
 
 
 PEERS = tuple(peer.value for peer in Peer)
@@ -74,16 +79,20 @@ def require(peer: Peer) -> None:
 
 
 def peer_rows(
-    network: Network, peer: Peer, prefix: str, clock_ns: float, mapping: CellMapping | None
+    network: Network, peer: Peer, prefix: str, clock_ns: float, mapping: CellMapping | None, file: Path | None = None
 ) -> tuple[list[Row], list[str]]:
     """What a peer makes of a network, and notes.
 
+    Args:
+        file: Keras file that the network came from: hls4ml reads nothing else.
     Raises:
         ToolMissingError: it is not installed.
         ToolFailedError: it computes something else than the network, or so does its netlist.
     """
     require(peer)
     name, by = f"{prefix}{peer.value}", f"{peer.value} {version(peer.value)}"
+    if peer is Peer.HLS4ML:
+        return _products(name, by, file)
     with tempfile.TemporaryDirectory(prefix="hwgen-peer-") as folder:
         try:
             made = _trace(network, peer, Path(folder))
@@ -97,6 +106,18 @@ def peer_rows(
     if mapping is not None:
         rows.append(_mapped(network, name, by, made, clock_ns, mapping))
     return rows, notes
+
+
+def _products(name: str, by: str, file: Path | None) -> tuple[list[Row], list[str]]:
+    """Without Vitis, what hls4ml's C++ allows itself in multipliers stands for what it takes."""
+    if file is None:
+        return [], [f"{name}: it reads Keras files, and this is a project; give the model's file."]
+    program = (sys.executable, "-m", "hwgen.compare.hls4ml_products", str(file.absolute()))
+    ended = run(Command(program, f"converting {file} with hls4ml"))
+    limits = json.loads(ended.output.strip().splitlines()[-1])
+    figures: dict[str, float] = {"products": sum(limits.values())}
+    row = Row(name, Stage.ESTIMATE, f"{by}, its multiplier_limit", figures, peer=True)
+    return [row], [f"{name}: the multipliers that its C++ allows itself, weights less zeros; nothing was synthesized."]
 
 
 def _rounds_to_even(network: Network) -> bool:

@@ -6,11 +6,13 @@ documentation does, on numbers that float64 holds. So what is tested here needs 
 
 import re
 from fractions import Fraction
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
+from keras_file import write_dense_model
 from oracle.networks import random_inputs, random_network
 from oracle.pair_network import pair_network
 
@@ -218,7 +220,7 @@ def test_a_peer_that_is_not_installed_ends_with_3(monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_unknown_peer_is_refused() -> None:
-    with pytest.raises(InputError, match=r"^peer 'finn' is unknown; it is 'da4ml' or 'alkaid'\.$"):
+    with pytest.raises(InputError, match=r"^peer 'finn' is unknown; it is 'da4ml' or 'alkaid' or 'hls4ml'\.$"):
         hwgen.compare_designs([Model(pair_network())], peers=["finn"])
 
 
@@ -232,7 +234,23 @@ def test_a_peer_that_computes_something_else_is_not_compared() -> None:
         peers._check(pair_network(), Wrong(), "peer 1.0")
 
 
-@pytest.mark.parametrize("peer", list(Peer))
+def test_hls4ml_is_left_out_where_there_is_no_file_to_read() -> None:
+    found = hwgen.compare_designs([Model(pair_network())], peers=["hls4ml"])
+    assert found.notes == ("hls4ml: it reads Keras files, and this is a project; give the model's file.",)
+    assert not any(row.peer for row in found.rows)
+
+
+@pytest.mark.fuzz
+def test_hls4ml_allows_itself_a_multiplier_for_each_weight_that_is_left(tmp_path: Path) -> None:
+    pytest.importorskip("qkeras", reason="an extra: pip install 'hwgen[train]'")
+    write_dense_model(tmp_path / "net.h5")
+    model = hwgen.load(tmp_path / "net.h5", input_type="fixed<8,3>")
+    found = hwgen.compare_designs([model], peers=["hls4ml"], files=[tmp_path / "net.h5"])
+    products = {row.design: row.figures.get("products") for row in found.rows}
+    assert products["hls4ml"] == products["hls-multipliers"]
+
+
+@pytest.mark.parametrize("peer", [Peer.DA4ML, Peer.ALKAID])
 def test_installed_peers_compute_the_network(peer: Peer) -> None:
     pytest.importorskip(peer.value, reason="an extra: pip install 'hwgen[peers]'")
     found = hwgen.compare_designs([Model(pair_network())], peers=[peer.value])
