@@ -131,8 +131,8 @@ class Logic:
 
     def needed(self, ports: Sequence[Literal]) -> Counter[Site]:
         """Units of each kind that the ports depend on; a port that is an inverted bit needs an inverter."""
-        left = [self.driven(literal) >> 1 for literal in ports]
-        seen = set(left)
+        seen = {self.driven(literal) >> 1 for literal in ports}
+        left = list(seen)
         units: Counter[Site] = Counter()
         while left:
             node = self._nodes[left.pop()]
