@@ -11,6 +11,7 @@ from enum import Enum
 
 FALSE, TRUE = 0, 1
 Literal = int
+TRANSPARENT_CARRY_BITS = 4
 
 
 class Site(Enum):
@@ -116,8 +117,10 @@ class Logic:
         Args:
             positions: what propagates and what is generated, the lowest first.
             start: what enters.
-            carry_bits: of a carry cell.
+            carry_bits: of a carry cell. Yosys sees through cells of four bits: where the carry that enters a position
+                is known, its sum needs no chain.
         """
+        known = start if start < 2 and carry_bits == TRANSPARENT_CARRY_BITS else None
         before, cell = self.driven(start), FALSE
         sums = []
         for number, (propagate, generate) in enumerate(positions):
@@ -126,13 +129,14 @@ class Logic:
                 cell = self.node(Site.CARRY, 1, (before,), ("carry", before, entering))
             reads = (self.driven(propagate), self.driven(generate), before, cell)
             before = self.node(Site.WIRE, 0, reads, ("position", reads))
-            sums.append(before)
+            sums.append(before if known is None else propagate ^ known)
+            known = known if generate == known else None
         return sums, self.node(Site.WIRE, 0, (before,), ("carry out", before))
 
     def needed(self, ports: Sequence[Literal]) -> Counter[Site]:
         """Units of each kind that the ports depend on; a port that is an inverted bit needs an inverter."""
-        left = [self.driven(literal) >> 1 for literal in ports]
-        seen = set(left)
+        seen = {self.driven(literal) >> 1 for literal in ports}
+        left = list(seen)
         units: Counter[Site] = Counter()
         while left:
             node = self._nodes[left.pop()]

@@ -149,11 +149,11 @@ def _sum(logic: Logic, operation: Sum, width: int, words: Sequence[Word], given:
 
 
 def _three(logic: Logic, lanes: Sequence[Bits], negative: Sequence[bool]) -> Bits:
-    """One LUT6_2 a position, whatever its bits are."""
+    """One LUT6_2 a position, whatever its bits are; it cannot take an inverted one."""
     positions = []
     saved: Literal = TRUE if sum(negative) > 1 else FALSE
     for bits in zip(*lanes, strict=True):
-        propagate = logic.node(Site.ROW, 1, (*bits, saved))
+        propagate = logic.node(Site.ROW, 1, (*map(logic.driven, bits), saved))
         positions.append((propagate, saved))
         saved = logic.node(Site.WIRE, 0, (propagate,))
     return logic.chain(positions, TRUE if any(negative) else FALSE, logic.carry_bits)[0]
