@@ -39,8 +39,6 @@ from hwgen.verify import (
 )
 from hwgen.verify.run import simulation_tree
 
-pytestmark = pytest.mark.usefixtures("own_cache")
-
 # ---- a project written by hand: y = x @ [[1, -2], [3, 1]] + [0, 5], then both halved to 4 bits
 
 SOURCE = """
