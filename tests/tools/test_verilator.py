@@ -93,6 +93,26 @@ def test_the_second_build_comes_from_the_cache(found: Verilator, cxx: str, cache
     assert verilator.verilated_key(changed, other, compiler) != verilator.verilated_key(changed, found, compiler)
 
 
+def test_headers_are_precompiled_and_damaged_ones_fail_nothing(
+    found: Verilator, cxx: str, cache: Cache, tmp_path: Path
+) -> None:
+    own = Cache(tmp_path / "cache")
+    own.directory.mkdir()
+    (cache.directory / "libraries").mkdir(parents=True, exist_ok=True)
+    (own.directory / "libraries").symlink_to(cache.directory / "libraries")  # the runtime, which takes 7 s
+
+    def built(comment: str) -> list[Path]:
+        changed = tree(VERILOG.replace("b1, b2;", f"b1, b2; // {comment}"))
+        assert not build_verilated(changed, found, find_compiler(cxx), tmp_path / "x.so", cache=own).from_cache
+        return list(own.headers.glob("*/prelude.h.*"))
+
+    (precompiled,) = built("precompiled")
+    precompiled.write_bytes(b"damaged")
+    left = built("damaged")
+    # g++ passes over what it cannot read; clang++ stops, and it is made anew the next time.
+    assert left == [precompiled] or left == []
+
+
 @pytest.mark.parametrize(
     ("old", "new", "came", "surplus"),
     [
