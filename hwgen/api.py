@@ -439,6 +439,7 @@ def verify(
     gap_percent: int = DEFAULT_TRAFFIC_PERCENT,
     stall_percent: int = DEFAULT_TRAFFIC_PERCENT,
     waveform: str | Path | None = None,
+    axis: bool = False,
     cache: bool = True,
     progress: Progress | None = None,
 ) -> VerifyReport:
@@ -455,6 +456,7 @@ def verify(
         gap_percent: of Verilog: cycles without a sample.
         stall_percent: of Verilog: cycles in which ``ce`` is low.
         waveform: of Verilog: where to write a VCD file of the run as well.
+        axis: of Verilog: drive it through its AXI4-Stream wrapper, with back-pressure, and write ``verify_axis.json``.
         cache: keep compiled libraries in the user's cache.
         progress: told what is being done.
     Returns:
@@ -486,11 +488,12 @@ def verify(
             compiler=compiler,
             cache=cache,
             waveform=None if waveform is None else Path(waveform),
+            axis=axis,
             progress=progress,
         )
     else:
-        if waveform is not None or (gap_percent, stall_percent) != (DEFAULT_TRAFFIC_PERCENT,) * 2:
-            raise InputError("gaps, stalls and waveforms are of Verilog projects; this one is C++.")
+        if waveform is not None or axis or (gap_percent, stall_percent) != (DEFAULT_TRAFFIC_PERCENT,) * 2:
+            raise InputError("gaps, stalls, waveforms and AXI4-Stream are of Verilog projects; this one is C++.")
         report = verify_project(
             project,
             samples=DEFAULT_SAMPLES if samples is None else samples,
