@@ -160,13 +160,13 @@ def drawn(projects: Sequence[Case], count: int, seed: int) -> list[tuple[Case, M
 
 
 class Campaign:
-    """Verifies mutants; what compilers leave is kept in ``folder``, away from the user's cache."""
+    """Verifies mutants; what compilers leave is kept in ``cache``, else in ``folder``, away from the user's cache."""
 
-    def __init__(self, folder: Path, samples: int) -> None:
-        cache = Cache(folder / "cache")
+    def __init__(self, folder: Path, samples: int, cache: Cache | None = None) -> None:
+        cache = cache or Cache(folder / "cache")
         compiler = find_compiler(None)
         self.folder, self.samples = folder, samples
-        self.cpp = Engine(compiler, cache=cache, headers=folder / "headers", jobs=1)
+        self.cpp = Engine(compiler, cache=cache, headers=cache.headers, jobs=1)
         self.verilog: RtlEngine | None = None
         self._cache, self._compiler = cache, compiler
 

@@ -12,6 +12,7 @@ from oracle.mutants import Kind, applied, chosen
 from oracle.rtl_equivalence import equivalent, equivalent_by_induction
 
 from hwgen.errors import ToolFailedError, ToolMissingError
+from hwgen.tools import Cache
 from hwgen.tools.verilator import find_verilator
 from hwgen.verify.run import DEFAULT_SAMPLES
 
@@ -21,7 +22,7 @@ CPP = [1]
 
 @pytest.fixture(scope="module")
 def campaign(cxx: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campaign]:
-    return Campaign(tmp_path_factory.mktemp("mutants"), DEFAULT_SAMPLES)
+    return Campaign(tmp_path_factory.mktemp("mutants"), DEFAULT_SAMPLES, Cache.of_user())
 
 
 @pytest.fixture

@@ -56,9 +56,9 @@ def settings(samples: int, gaps: int = 0, stalls: int = 0, latency: int = 2) -> 
     return rows
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
-    return Cache(tmp_path_factory.mktemp("cache"))
+@pytest.fixture
+def cache() -> Cache:
+    return Cache.of_user()
 
 
 @pytest.mark.parametrize(("gaps", "stalls"), [(0, 0), (50, 0), (0, 50), (30, 60)])
