@@ -39,6 +39,8 @@ _PREFIX = "Vdut"  # the C++ class of every module
 _VERILATOR_FLAGS = ("--cc", "-O3", "--x-assign", "unique", "--x-initial", "unique", "--no-timing")
 # What a bit is that is not there, or that nothing drives, Verilog does not say: no simulation of it proves anything.
 _QUIET = ("-Wno-fatal", "-Wno-lint", "-Wno-style", "-Werror-SELRANGE", "-Werror-UNDRIVEN")
+_WIDTHS = ("-Wwarn-WIDTHTRUNC", "-Wwarn-WIDTHEXPAND")  # of which one leaves bits undriven: an output of too few
+_OUTPUT = re.compile(r"%Warning-WIDTH\w*: (.*Output port connection .* expects (\d+) bits .* generates (\d+) bits.*)")
 _SPLIT = ("--output-split", "8000")  # files small enough to share among the cores
 _SMALL_BYTES = 300_000  # of C++; below it, reading Verilator's headers takes longer than all the rest
 
@@ -235,11 +237,13 @@ def build_verilated(
 def _translate(tree: VerilatedTree, verilator: Verilator, place: Path) -> None:
     command = Command((*verilator.command, *_arguments(tree), *tree.sources), "translating Verilog to C++", place)
     finished = run_unchecked(command)
-    if finished.status:
-        said = [line.strip() for line in finished.output.splitlines() if line.startswith("%Error")]
+    said = [f"%Error: {line}" for line, bits, taken in _OUTPUT.findall(finished.output) if int(bits) < int(taken)]
+    if finished.status or said:
+        said += [line.strip() for line in finished.output.splitlines() if line.startswith("%Error")]
         shown = "\n".join(f"  {line}" for line in said[:_ERRORS_SHOWN]) or f"  {finished.output.strip()[-2000:]}"
+        ended = f" ({how_it_ended(finished.status)})" if finished.status else ""
         raise ToolFailedError(
-            f"{verilator.version} refuses the Verilog of {tree.top!r} ({how_it_ended(finished.status)}):\n{shown}\n"
+            f"{verilator.version} refuses the Verilog of {tree.top!r}{ended}:\n{shown}\n"
             f"command: {command.line}"
         )
 
@@ -249,7 +253,7 @@ def _arguments(tree: VerilatedTree) -> tuple[str, ...]:
     include = [f"-I{folder}" for folder in folders]
     trace = ("--trace", "--trace-underscore") if tree.traced else ()
     names = ("--top-module", tree.top, "--prefix", _PREFIX, "--Mdir", "cpp")
-    return (*_VERILATOR_FLAGS, *_QUIET, *_SPLIT, *trace, *names, *include)
+    return (*_VERILATOR_FLAGS, *_QUIET, *_WIDTHS, *_SPLIT, *trace, *names, *include)
 
 
 def _hot(compiler: Compiler, traced: bool) -> tuple[str, ...]:

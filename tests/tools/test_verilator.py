@@ -11,10 +11,9 @@ from oracle.absence import missing
 from hwgen.errors import ToolFailedError, ToolMissingError
 from hwgen.fixed import FixedType
 from hwgen.ir import Value
-from hwgen.resources import data_folder
 from hwgen.tools import Cache, call_library, find_compiler, verilator
 from hwgen.tools.verilator import VerilatedTree, Verilator, build_verilated, cpp_name, find_verilator
-from hwgen.verify.rtl_engine import ports_header
+from hwgen.verify.rtl_engine import harness_files
 from hwgen.verify.rtl_project import SimulatedPort
 
 
@@ -47,10 +46,7 @@ def tree(verilog: str = VERILOG) -> VerilatedTree:
     inputs, outputs = (
         (SimulatedPort(one, a, 1), SimulatedPort(two, b, 1)) for one, two in (("in_a__x", "in_b"), ("out_a", "out_b"))
     )
-    harness = {
-        "harness.cpp": (data_folder("rtl_sim") / "harness.cpp").read_bytes(),
-        "ports.h": ports_header(inputs, outputs).encode(),
-    }
+    harness = harness_files("harness.cpp", inputs, outputs)
     return VerilatedTree({"rtl/tiny.v": verilog.encode()}, ("rtl/tiny.v",), "tiny", harness)
 
 
