@@ -16,8 +16,6 @@ from hwgen.verify.rtl_project import rtl_project_from_files
 SLICE = "rtl/lib/hwgen_register_slice.v"
 WRAPPER = "rtl/net_axis.v"
 
-pytestmark = pytest.mark.usefixtures("own_cache")
-
 
 @pytest.fixture(scope="module")
 def case() -> Case:
