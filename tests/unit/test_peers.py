@@ -23,6 +23,7 @@ from hwgen.compare import peers
 from hwgen.compare.designs import opened
 from hwgen.compare.peers import Peer
 from hwgen.compare.shim import PeerPort, shim
+from hwgen.compare.table import Stage
 from hwgen.compare.tracing import flat_numbers, traced_outputs
 from hwgen.errors import InputError, ToolFailedError, ToolMissingError, UnsupportedError
 from hwgen.fixed import FixedType, Overflow, Rounding
@@ -257,3 +258,13 @@ def test_installed_peers_compute_the_network(peer: Peer) -> None:
     row = found.rows[-1]
     assert (row.design, row.peer) == (peer.value, True)
     assert row.figures["luts"] > 0
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("peer", [Peer.DA4ML, Peer.ALKAID])
+def test_netlists_of_peers_are_run_before_they_count(peer: Peer) -> None:
+    pytest.importorskip(peer.value, reason="an extra: pip install 'hwgen[peers]'")
+    found = hwgen.compare_designs([Model(pair_network())], peers=[peer.value], mapped="xcup")
+    last = found.rows[-1]
+    assert (last.design, last.stage, last.family) == (peer.value, Stage.MAPPED, "xcup")
+    assert last.figures["luts"] > 0
