@@ -890,11 +890,8 @@ __all__ = [
     "PredictionEngine",
     "SimulationEngine",
     "Strategy",
-<<<<<<< HEAD
     "TrainResult",
     "ValueProfile",
-=======
->>>>>>> main
     "VerifyReport",
     "build",
     "check",

@@ -53,11 +53,10 @@ def test_netlists_of_every_family_compute_what_the_reference_does(project: Path,
     assert found.total.flip_flops > 10
 
 
-<<<<<<< HEAD
 @pytest.fixture(scope="module")
 def netlist(project: Path) -> MappedProject:
     """The project in UltraScale+ cells, not simulated."""
-    return map_project(open_rtl_project(project), "xcup", engine=None, samples=1)
+    return map_project(open_rtl_project(project), "xcup", engine=None, samples=1, cache=Cache.of_user())
 
 
 def test_an_estimate_has_the_registers_of_the_netlist_and_nearly_its_luts(
@@ -75,9 +74,6 @@ def test_an_estimate_has_the_registers_of_the_netlist_and_nearly_its_luts(
 
 
 def test_counts_are_those_of_a_run_of_yosys_by_hand(project: Path, netlist: MappedProject, tmp_path: Path) -> None:
-=======
-def test_counts_are_those_of_a_run_of_yosys_by_hand(project: Path, tmp_path: Path, run_cache: Cache) -> None:
->>>>>>> main
     status, said = run_yosys(
         f"read_verilog -DHWGEN_AMD_PRIMITIVES -DHWGEN_AMD_CARRY8 {project}/rtl/pair_dense.v {project}/rtl/lib/*.v\n"
         f"synth_xilinx -family xcup -flatten -nodsp -nobram -nosrl -noiopad -noclkbuf -top pair_dense\n"
@@ -85,12 +81,7 @@ def test_counts_are_those_of_a_run_of_yosys_by_hand(project: Path, tmp_path: Pat
     )
     assert status == 0, said
     kinds = read_netlist(tmp_path / "netlist.json", "pair_dense").counts
-<<<<<<< HEAD
     dense = next(layer.counts for layer in netlist.layers if layer.module == "pair_dense")
-=======
-    found = map_project(open_rtl_project(project), "xcup", engine=None, samples=1, cache=run_cache)
-    dense = next(layer.counts for layer in found.layers if layer.module == "pair_dense")
->>>>>>> main
     assert dense.luts == sum(number for kind, number in kinds.items() if kind.startswith("LUT") or kind == "INV")
     assert dense.flip_flops == kinds["FDRE"]
     assert dense.carries == kinds["CARRY4"] + kinds["CARRY8"] > 0
