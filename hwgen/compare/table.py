@@ -96,8 +96,9 @@ class Comparison:
         return row.figures[name] / base.figures[name]
 
     def used(self, row: Row, name: str) -> float | None:
-        """The share of what the part has; None where there is no part, or it has none of these."""
-        has = 0 if self.part is None or name not in _OF_A_PART else self.part.document().get(name, 0)
+        """The share of what the part has; None where there is no part, it has none of these, or the
+        figure is no count of its family's cells."""
+        has = 0 if self.part is None or not row.family or name not in _OF_A_PART else self.part.document().get(name, 0)
         return row.figures[name] / int(has) if has and name in row.figures else None
 
 
