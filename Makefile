@@ -15,7 +15,8 @@ ARGS ?=
 
 VENV := .venv
 RUN := $(VENV)/bin/python
-PYTEST := $(RUN) -m pytest -n $(JOBS)
+# A process that has nothing left takes tests from the others.
+PYTEST := $(RUN) -m pytest -n $(JOBS) --dist worksteal
 READY := $(VENV)/ready
 
 export PYTHON
