@@ -243,8 +243,7 @@ def _translate(tree: VerilatedTree, verilator: Verilator, place: Path) -> None:
         shown = "\n".join(f"  {line}" for line in said[:_ERRORS_SHOWN]) or f"  {finished.output.strip()[-2000:]}"
         ended = f" ({how_it_ended(finished.status)})" if finished.status else ""
         raise ToolFailedError(
-            f"{verilator.version} refuses the Verilog of {tree.top!r}{ended}:\n{shown}\n"
-            f"command: {command.line}"
+            f"{verilator.version} refuses the Verilog of {tree.top!r}{ended}:\n{shown}\ncommand: {command.line}"
         )
 
 
