@@ -13,7 +13,7 @@ import hwgen
 from hwgen.api import Model
 from hwgen.cli import main
 from hwgen.errors import InputError, ToolFailedError, ToolMissingError
-from hwgen.mapping import FAMILIES, CellCounts, MappedProject, map_project, map_verilog, mapped
+from hwgen.mapping import FAMILIES, CellCounts, map_project, map_verilog, mapped
 from hwgen.tools import Cache, find_compiler, yosys
 from hwgen.tools.verilator import find_verilator
 from hwgen.verify.rtl_engine import RtlEngine, Traffic
@@ -53,17 +53,10 @@ def test_netlists_of_every_family_compute_what_the_reference_does(project: Path,
     assert found.total.flip_flops > 10
 
 
-@pytest.fixture(scope="module")
-def netlist(project: Path) -> MappedProject:
-    """The project in UltraScale+ cells, not simulated."""
-    return map_project(open_rtl_project(project), "xcup", engine=None, samples=1, cache=Cache.of_user())
-
-
-def test_an_estimate_has_the_registers_of_the_netlist_and_nearly_its_luts(
-    project: Path, netlist: MappedProject
-) -> None:
+def test_an_estimate_has_the_registers_of_the_netlist_and_nearly_its_luts(project: Path, run_cache: Cache) -> None:
     cells = hwgen.estimated(project).cells
     assert cells is not None
+    netlist = map_project(open_rtl_project(project), "xcup", engine=None, samples=1, cache=run_cache)
     made = {layer.module: layer.counts for layer in netlist.layers}
     for layer in cells.layers:
         counts = made[f"pair_{layer.layer}" if layer.layer else "pair"]
@@ -73,7 +66,7 @@ def test_an_estimate_has_the_registers_of_the_netlist_and_nearly_its_luts(
     assert cells.luts > 10
 
 
-def test_counts_are_those_of_a_run_of_yosys_by_hand(project: Path, netlist: MappedProject, tmp_path: Path) -> None:
+def test_counts_are_those_of_a_run_of_yosys_by_hand(project: Path, tmp_path: Path, run_cache: Cache) -> None:
     status, said = run_yosys(
         f"read_verilog -DHWGEN_AMD_PRIMITIVES -DHWGEN_AMD_CARRY8 {project}/rtl/pair_dense.v {project}/rtl/lib/*.v\n"
         f"synth_xilinx -family xcup -flatten -nodsp -nobram -nosrl -noiopad -noclkbuf -top pair_dense\n"
@@ -81,11 +74,12 @@ def test_counts_are_those_of_a_run_of_yosys_by_hand(project: Path, netlist: Mapp
     )
     assert status == 0, said
     kinds = read_netlist(tmp_path / "netlist.json", "pair_dense").counts
-    dense = next(layer.counts for layer in netlist.layers if layer.module == "pair_dense")
+    found = map_project(open_rtl_project(project), "xcup", engine=None, samples=1, cache=run_cache)
+    dense = next(layer.counts for layer in found.layers if layer.module == "pair_dense")
     assert dense.luts == sum(number for kind, number in kinds.items() if kind.startswith("LUT") or kind == "INV")
     assert dense.flip_flops == kinds["FDRE"]
     assert dense.carries == kinds["CARRY4"] + kinds["CARRY8"] > 0
-    assert netlist.simulated is None
+    assert found.simulated is None
 
 
 def test_a_netlist_that_computes_something_else_does_not_count(project: Path) -> None:
