@@ -10,6 +10,7 @@ from typing import Any
 from hwgen.errors import ModelFileError, UnsupportedError
 from hwgen.frontend.calls import TensorReference, read_call, read_reference
 from hwgen.frontend.damage import reading
+from hwgen.frontend.operators import OPERATOR_CLASSES, read_operator
 
 Config = dict[str, Any]
 
@@ -153,6 +154,9 @@ def _entry(path: Path, layer: Any) -> LayerEntry:
     calls = layer.get("inbound_nodes") or []
     if not isinstance(calls, list):
         raise ModelFileError(f"{path}: layer {name!r}: a list of inbound_nodes was expected, got {str(calls)[:80]}.")
+    if class_name in OPERATOR_CLASSES:
+        operator, read = read_operator(name, config, calls)
+        return LayerEntry(name, operator, {key: config[key] for key in config if key != "function"}, read)
     return LayerEntry(
         name,
         class_name,

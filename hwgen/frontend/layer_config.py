@@ -8,6 +8,7 @@ from hwgen.frontend.curves import bounded_relu, elu, float32, leaky_relu
 from hwgen.frontend.given_types import GivenTypes
 from hwgen.frontend.graph import Node
 from hwgen.frontend.layer_options import MOST_SIZE, LayerOptions, is_whole
+from hwgen.frontend.operators import OPERATORS, operator_class
 from hwgen.frontend.options import is_number
 from hwgen.frontend.quantizer_types import QuantizerConfig
 from hwgen.frontend.specs import (
@@ -384,6 +385,19 @@ def _dropout(options: LayerOptions) -> IdentitySpec:
     return IdentitySpec()
 
 
+_MERGES = {
+    "Add": MergeOperation.ADD,
+    "Subtract": MergeOperation.SUBTRACT,
+    "Multiply": MergeOperation.MULTIPLY,
+    "Maximum": MergeOperation.MAXIMUM,
+    "Minimum": MergeOperation.MINIMUM,
+}
+
+
+def _operator(layer: str) -> Callable[[LayerOptions], Spec]:
+    return lambda options: MergeSpec(_MERGES[layer], operator=True)
+
+
 LAYERS: Mapping[str, LayerClass] = {
     "QSimpleRNN": LayerClass(_recurrent("QSimpleRNN"), "a recurrent layer, unrolled over its steps"),
     "QLSTM": LayerClass(_recurrent("QLSTM"), "a recurrent layer with a memory, unrolled over its steps"),
@@ -458,12 +472,16 @@ LAYERS: Mapping[str, LayerClass] = {
     "UpSampling2D": LayerClass(_up_sampling, "each pixel repeated"),
     "Permute": LayerClass(_permute, "axes in another order"),
     "RepeatVector": LayerClass(lambda options: RepeatVectorSpec(options.size("n")), "a vector several times"),
-    "Add": LayerClass(lambda options: MergeSpec(MergeOperation.ADD), "sum"),
-    "Subtract": LayerClass(lambda options: MergeSpec(MergeOperation.SUBTRACT), "difference of two"),
-    "Multiply": LayerClass(lambda options: MergeSpec(MergeOperation.MULTIPLY), "product"),
+    "Add": LayerClass(lambda options: MergeSpec(_MERGES["Add"]), "sum"),
+    "Subtract": LayerClass(lambda options: MergeSpec(_MERGES["Subtract"]), "difference of two"),
+    "Multiply": LayerClass(lambda options: MergeSpec(_MERGES["Multiply"]), "product"),
     "Average": LayerClass(lambda options: MergeSpec(MergeOperation.ADD, average=True), "mean"),
-    "Maximum": LayerClass(lambda options: MergeSpec(MergeOperation.MAXIMUM), "maximum"),
-    "Minimum": LayerClass(lambda options: MergeSpec(MergeOperation.MINIMUM), "minimum"),
+    "Maximum": LayerClass(lambda options: MergeSpec(_MERGES["Maximum"]), "maximum"),
+    "Minimum": LayerClass(lambda options: MergeSpec(_MERGES["Minimum"]), "minimum"),
+    **{
+        operator_class(function): LayerClass(_operator(layer), f"{layer} of two tensors, as an operator")
+        for function, layer in OPERATORS.items()
+    },
     "Concatenate": LayerClass(_concatenate, "one behind the other, along any axis but the batch's"),
     "Flatten": LayerClass(lambda options: ReshapeSpec((-1,)), "the same codes as a vector"),
     "Reshape": LayerClass(_reshape, "the same codes in another shape"),

@@ -24,7 +24,13 @@ def lower_merge(builder: Builder, node: Node, spec: MergeSpec, signals: list[Sig
         raise UnsupportedError(f"{where}: two inputs or more are needed, got {len(signals)}.")
     if spec.operation is MergeOperation.SUBTRACT and len(signals) != 2:
         raise UnsupportedError(f"{where}: two inputs are needed, got {len(signals)}.")
-    shape = _common_shape([s.shape for s in signals], where)
+    shapes = [signal.shape for signal in signals]
+    if spec.operator and len({len(shape) for shape in shapes}) > 1:
+        raise UnsupportedError(
+            f"{where}: is an operator on shapes {_listed(shapes)} beside the batch's axis, which it would take for "
+            f"another; use a Keras layer instead, or give both as many axes with a Reshape."
+        )
+    shape = _common_shape(shapes, where)
     wide = [_broadcast(builder, node.name, where, signal, shape) for signal in signals]
     operands = [builder.operand(signal, where) for signal in wide]
     operation = spec.operation

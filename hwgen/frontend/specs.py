@@ -209,10 +209,16 @@ class RepeatVectorSpec:
 
 @dataclass(frozen=True, slots=True)
 class MergeSpec:
-    """Several inputs, position by position."""
+    """Several inputs, position by position.
+
+    Attributes:
+        operator: TensorFlow's function and no layer: it lines up axes from the last one, the batch's included, which is
+            another rule than that of Keras's layers where ranks differ.
+    """
 
     operation: MergeOperation
     average: bool = False
+    operator: bool = False
 
 
 @dataclass(frozen=True, slots=True)
