@@ -15,7 +15,8 @@ ARGS ?=
 
 VENV := .venv
 RUN := $(VENV)/bin/python
-PYTEST := $(RUN) -m pytest -n $(JOBS)
+# A process that has nothing left takes tests from the others.
+PYTEST := $(RUN) -m pytest -n $(JOBS) --dist worksteal
 READY := $(VENV)/ready
 
 export PYTHON
@@ -50,6 +51,10 @@ bench: $(READY) ## every published figure, measured again
 .PHONY: bench-luts
 bench-luts: $(READY) ## LUTs of sparse matrices beside those of peers (extra peers); ARGS=--quick for two cases
 	@$(RUN) benchmarks/luts.py $(ARGS)
+
+.PHONY: calibrate
+calibrate: $(READY) ## what the estimate in LUTs is off by, against Yosys, and its coefficients fitted again
+	@$(RUN) benchmarks/calibrate.py --jobs $(JOBS) $(ARGS)
 
 ##@ Develop
 .PHONY: setup

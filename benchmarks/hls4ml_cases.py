@@ -1,9 +1,11 @@
 """hls4ml's own QKeras acceptance cases through hwgen, as a page: docs/hls4ml-cases.md.
 
-    PYTHONPATH=tests python benchmarks/hls4ml_cases.py ../shared/oracles/hls4ml_acceptance_cases.json
+    PYTHONPATH=tests python benchmarks/hls4ml_cases.py ../shared/oracles/hls4ml_acceptance_cases.json \\
+        --examples ../example-models
 
-The file of cases lies beside the checkout. Each case becomes a model file, hwgen reads it, the generated C++ is
-compiled and run, and every output is compared with the QKeras model's. It needs the tests' oracles and TensorFlow.
+The file of cases lies beside the checkout; ``--examples`` is a clone of
+fastmachinelearning/example-models. Each case becomes a model file, hwgen reads it, the generated C++ is compiled and
+run, and every output is compared with the QKeras model's. It needs the tests' oracles and TensorFlow.
 """
 
 import argparse
@@ -26,10 +28,11 @@ hls4ml accepts its QKeras support by the cases below; its tests say how far its 
 Here each case goes through hwgen itself: the model is saved, `hwgen.load` reads it, the HLS project is written and
 compiled, and every output value of the C++ is compared with what QKeras predicts. Data lie on the grid of hls4ml's
 default input type, `fixed<16,6>`, where the case names none. `PYTHONPATH=tests python benchmarks/hls4ml_cases.py` with
-the file of cases writes this page.
+the file of cases, and hls4ml's example models, writes this page.
 
-*Exact* means that no output differs in any bit. A softmax at the end is compared by its logits. *Refused* gives the
-sentence with which hwgen declines the model.
+*Exact* means that no output differs in any bit. A softmax at the end is compared by its logits. Where a model leaves
+something unquantized, hwgen refuses it, names the flag, and is then given hls4ml's own type of that case by that flag:
+the row says so. *Within tolerance* is what hls4ml's test asks of hls4ml, with the largest difference.
 
 """
 
@@ -39,6 +42,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", type=Path, help="hls4ml_acceptance_cases.json")
     parser.add_argument("--page", type=Path, default=PAGE, help="where to write")
+    parser.add_argument("--examples", type=Path, help="hls4ml's example models; without it, its trained ones not run")
     options = parser.parse_args()
     compiler = shutil.which("clang++") or shutil.which("g++")
     if compiler is None:
@@ -47,7 +51,8 @@ def main() -> int:
     results: list[Result] = []
     for number, case in enumerate(cases, start=1):
         with tempfile.TemporaryDirectory(prefix="hwgen-case-") as folder:
-            results.append(run_case(case, Path(folder), compiler, options.cases.resolve().parents[1]))
+            shared = options.cases.resolve().parents[1]
+            results.append(run_case(case, Path(folder), compiler, shared, options.examples))
         print(f"{number:3} {case.test}: {results[-1].verdict}: {results[-1].note}", flush=True)
     options.page.write_text(page(cases, results), encoding="utf-8")
     return int(any(result.verdict == "outside tolerance" for result in results))

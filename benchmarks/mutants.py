@@ -14,13 +14,13 @@ from oracle.mutant_campaign import Campaign, Language, Outcome, Result, cases, d
 
 from hwgen.verify.run import DEFAULT_SAMPLES
 
-SHARES = {Language.VERILOG: 0.5, Language.STREAM: 0.2, Language.CPP: 0.3}
+SHARES = {Language.VERILOG: 0.46, Language.STREAM: 0.16, Language.AXIS: 0.08, Language.CPP: 0.3}
 
 
 def main() -> int:
     """Draw mutants, verify each, print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=500, help="mutants, half of them in Verilog, a fifth in streams")
+    parser.add_argument("--count", type=int, default=500, help="mutants, of Verilog, streams, wrappers, C++")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of mutants")
     parser.add_argument("--samples", type=int, default=DEFAULT_SAMPLES, help="vectors for each, as in hwgen verify")
     options = parser.parse_args()

@@ -11,16 +11,17 @@ from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
 from types import NoneType
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hwgen import frontend, reference, training
+from hwgen import frontend, reference
 from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, Optimize, Target, default_interface, lower
 from hwgen.emit import FileSet, Strategy, Vectors, check_target, default_hls_interface, hls_project, rtl_project
 from hwgen.emulator import Emulator, EmulatorEngine, emulator
 from hwgen.errors import InputError, ProjectError
+from hwgen.estimate import Arithmetic, CellEstimate, Figures, arithmetic, calibration, estimate_cells
 from hwgen.fixed import IntArray
 from hwgen.frontend import Inspection
 from hwgen.frontend.load import InputType
@@ -39,13 +40,15 @@ from hwgen.regression import (
 from hwgen.regression.check import fits
 from hwgen.tools import Cache, Progress, find_compiler
 from hwgen.tools.verilator import find_verilator
-from hwgen.training import TrainResult
 from hwgen.verify import VerifyReport, make_vectors, open_project, project_vectors, verify_project
 from hwgen.verify.report import FEW_SAMPLES
 from hwgen.verify.rtl import default_samples, verify_rtl
 from hwgen.verify.rtl_engine import RtlEngine, Traffic
 from hwgen.verify.rtl_project import open_rtl_project, project_target
 from hwgen.verify.run import DEFAULT_SAMPLES
+
+if TYPE_CHECKING:
+    from hwgen.training import TrainProgress, TrainResult
 
 DEFAULT_PART = "xcvu13p-flga2577-2-e"
 DEFAULT_CLOCK_NS = 5.0
@@ -374,7 +377,7 @@ def build(
         interface = interface or default_hls_interface(network)
         chosen = Strategy.MULTIPLIERS if strategy is None else _choice(Strategy, strategy, "strategy")
         part = part or DEFAULT_PART
-    codes = project_vectors(network) if inputs is None else reference.encode(network, inputs)
+    codes = project_vectors(network, circuit=circuit) if inputs is None else reference.encode(network, inputs)
     if not len(codes[0]):
         raise InputError("at least one sample is needed for the project's testbench, got none.")
     vectors = Vectors(codes, reference.simulate(network, codes))
@@ -439,6 +442,7 @@ def verify(
     gap_percent: int = DEFAULT_TRAFFIC_PERCENT,
     stall_percent: int = DEFAULT_TRAFFIC_PERCENT,
     waveform: str | Path | None = None,
+    axis: bool = False,
     cache: bool = True,
     progress: Progress | None = None,
 ) -> VerifyReport:
@@ -455,6 +459,7 @@ def verify(
         gap_percent: of Verilog: cycles without a sample.
         stall_percent: of Verilog: cycles in which ``ce`` is low.
         waveform: of Verilog: where to write a VCD file of the run as well.
+        axis: of Verilog: drive it through its AXI4-Stream wrapper, with back-pressure, and write ``verify_axis.json``.
         cache: keep compiled libraries in the user's cache.
         progress: told what is being done.
     Returns:
@@ -486,11 +491,12 @@ def verify(
             compiler=compiler,
             cache=cache,
             waveform=None if waveform is None else Path(waveform),
+            axis=axis,
             progress=progress,
         )
     else:
-        if waveform is not None or (gap_percent, stall_percent) != (DEFAULT_TRAFFIC_PERCENT,) * 2:
-            raise InputError("gaps, stalls and waveforms are of Verilog projects; this one is C++.")
+        if waveform is not None or axis or (gap_percent, stall_percent) != (DEFAULT_TRAFFIC_PERCENT,) * 2:
+            raise InputError("gaps, stalls, waveforms and AXI4-Stream are of Verilog projects; this one is C++.")
         report = verify_project(
             project,
             samples=DEFAULT_SAMPLES if samples is None else samples,
@@ -642,14 +648,49 @@ def mapped(
     return map_project(project, family, engine=engine, samples=samples, seed=seed, cache=store, progress=progress)
 
 
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a project takes, found without any tool; stage ``estimate``.
+
+    Attributes:
+        figures: counted in it, layer by layer.
+        arithmetic: of its network, by layer with weights.
+        cells: of Verilog for AMD, with an error bar; None for C++, and for Verilog for others.
+    """
+
+    figures: Figures
+    arithmetic: Mapping[str, Arithmetic]
+    cells: CellEstimate | None
+
+
 @_checked
-def train(config: str | Path, progress: Callable[[training.TrainProgress], None] | None = None) -> TrainResult:
+def estimated(directory: str | Path, family: str = DEFAULT_FAMILY) -> Estimate:
+    """Estimate at once what a project takes.
+
+    Args:
+        family: of the cells: ``"xcup"`` (AMD UltraScale+) or ``"xc7"``.
+    Raises:
+        ProjectError: the folder is no hwgen project, or damaged.
+        InputError: a family that the estimate is not calibrated for.
+    """
+    calibration(family)
+    project = built_project(Path(directory))
+    circuit = project.circuit
+    made_for_amd = circuit is not None and circuit.target.name == DEFAULT_FPGA
+    cells = estimate_cells(circuit, family, project.clock_ns) if circuit is not None and made_for_amd else None
+    return Estimate(project.figures, arithmetic(project.network), cells)
+
+
+@_checked
+def train(config: str | Path, progress: "Callable[[TrainProgress], None] | None" = None) -> "TrainResult":
     """Train, quantize and prune as a TOML file says; needs the ``train`` extra.
 
     Raises:
         ConfigError: an unknown key or a value out of range, named.
         ToolMissingError: TensorFlow and QKeras are not installed.
     """
+    from hwgen import training  # a fifth of a second that only training is worth
+
     return training.train(training.load_config(Path(config)), progress)
 
 
@@ -666,6 +707,7 @@ __all__ = [
     "ClockPlan",
     "EmulatedModel",
     "EmulatorEngine",
+    "Estimate",
     "Golden",
     "Inspection",
     "Interface",
@@ -675,11 +717,11 @@ __all__ = [
     "PredictionEngine",
     "SimulationEngine",
     "Strategy",
-    "TrainResult",
     "VerifyReport",
     "build",
     "check",
     "emulate",
+    "estimated",
     "golden",
     "inspect",
     "load",

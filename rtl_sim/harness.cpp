@@ -10,12 +10,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <string>
 
 #include "Vdut.h"
+#include "codes.h"
 #include "ports.h"
+#include "random.h"
 #ifdef HWGEN_TRACE
 #include "verilated_vcd_c.h"
 #endif
@@ -33,73 +34,9 @@ enum Timing { CYCLE_IN, CYCLE_OUT, LATENCY, SURPLUS, TIMINGS };
 enum Spell { MIXED, DENSE, PAUSE, SPELLS };
 
 constexpr int64_t NOT_YET = -1;
+constexpr unsigned EPISODES = 3; // of traffic that is cut short by a reset
 constexpr std::size_t IN_BEATS = HWGEN_IN_BEATS, OUT_BEATS = HWGEN_OUT_BEATS;
 constexpr uint64_t PATIENCE_CYCLES = 64; // beyond four times the latency, for a sample that does not come
-
-constexpr std::size_t words_of(std::size_t bits) { return (bits + 31) / 32; }
-
-template <std::size_t Codes, unsigned Width> constexpr std::size_t port_words() {
-    return words_of(Codes * Width) + 3; // room to write beyond the last code
-}
-
-template <std::size_t Codes, unsigned Width> void pack(const int64_t *codes, uint32_t *words) {
-    constexpr uint64_t mask = Width >= 64 ? ~uint64_t(0) : (uint64_t(1) << (Width & 63)) - 1;
-    std::memset(words, 0, sizeof(uint32_t) * port_words<Codes, Width>());
-    for (std::size_t i = 0; i < Codes; i++) {
-        const std::size_t bit = i * Width;
-        const unsigned __int128 code = static_cast<unsigned __int128>(uint64_t(codes[i]) & mask) << (bit % 32);
-        uint32_t *at = words + bit / 32;
-        at[0] |= uint32_t(code);
-        at[1] |= uint32_t(code >> 32);
-        if (Width > 32) at[2] |= uint32_t(code >> 64);
-    }
-}
-
-template <std::size_t Codes, unsigned Width, bool Signed> void unpack(const uint32_t *words, int64_t *codes) {
-    constexpr uint64_t mask = Width >= 64 ? ~uint64_t(0) : (uint64_t(1) << (Width & 63)) - 1;
-    constexpr uint64_t sign = uint64_t(1) << (Width - 1);
-    for (std::size_t i = 0; i < Codes; i++) {
-        const std::size_t bit = i * Width;
-        const uint32_t *at = words + bit / 32;
-        unsigned __int128 window = at[0] | uint64_t(at[1]) << 32;
-        if (Width > 32) window |= static_cast<unsigned __int128>(at[2]) << 64;
-        const uint64_t code = uint64_t(window >> (bit % 32)) & mask;
-        codes[i] = Signed ? int64_t((code ^ sign) - sign) : int64_t(code);
-    }
-}
-
-// Verilator holds a port of up to 64 bits in an integer, a wider one in an array of 32-bit words. A port whose width was
-// edited is still read and written within both: its codes then differ.
-template <std::size_t N, class Port> void store(Port &port, const uint32_t (&words)[N]) {
-    port = static_cast<Port>(words[0] | uint64_t(words[1]) << 32);
-}
-template <std::size_t N, std::size_t Words> void store(VlWide<Words> &port, const uint32_t (&words)[N]) {
-    for (std::size_t i = 0; i < Words && i < N; i++) port[i] = words[i];
-}
-template <std::size_t N, class Port> void load(const Port &port, uint32_t (&words)[N]) {
-    words[0] = uint32_t(port);
-    words[1] = uint32_t(uint64_t(port) >> 32);
-}
-template <std::size_t N, std::size_t Words> void load(const VlWide<Words> &port, uint32_t (&words)[N]) {
-    for (std::size_t i = 0; i < Words && i < N; i++) words[i] = port[i];
-}
-
-class Random { // xorshift64*
-  public:
-    explicit Random(uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15u | 1) {
-        for (int i = 0; i < 8; i++) next();
-    }
-    uint64_t next() {
-        state_ ^= state_ >> 12;
-        state_ ^= state_ << 25;
-        state_ ^= state_ >> 27;
-        return state_ * 0x2545F4914F6CDD1Du;
-    }
-    bool chance(uint64_t percent) { return percent != 0 && (next() >> 33) % 100 < percent; }
-
-  private:
-    uint64_t state_;
-};
 
 class Run {
   public:
@@ -122,6 +59,10 @@ class Run {
 
     void run() {
         open_waveform();
+        for (unsigned episode = 0; episode < EPISODES; episode++) {
+            reset();
+            fill();
+        }
         reset();
         const uint64_t latency = uint64_t(settings_[LATENCY_CYCLES]);
         // After the last input, wait for the missing outputs; after the last output, watch for one too many. Stalled
@@ -145,17 +86,31 @@ class Run {
     }
 
   private:
+    // One cycle is enough for it, whatever the clock enable says and whatever stands at the input.
     void reset() {
         top_->rst = 1;
-        top_->ce = 1;
-        top_->in_valid = 0;
-        for (int i = 0; i < 2; i++) {
-            top_->clk = 0;
-            top_->eval();
-            top_->clk = 1;
-            top_->eval();
-        }
+        top_->ce = random_.chance(50);
+        top_->in_valid = random_.chance(50);
+        clock();
         top_->rst = 0;
+    }
+
+    // Beats go in that a reset will have to clear away, from every place in the module.
+    void fill() {
+        const uint64_t most = uint64_t(settings_[LATENCY_CYCLES]) + 2 * IN_BEATS + 8;
+        for (uint64_t cycles = 1 + random_.next() % most; cycles != 0; cycles--) {
+            top_->ce = random_.chance(75);
+            top_->in_valid = random_.chance(75);
+            scramble();
+            clock();
+        }
+    }
+
+    void clock() {
+        top_->clk = 0;
+        top_->eval();
+        top_->clk = 1;
+        top_->eval();
     }
 
     bool may_feed() const {
@@ -201,8 +156,8 @@ class Run {
     void feed() {
 #define PORT(position, name, codes, width, is_signed)                                                                  \
     {                                                                                                                  \
-        uint32_t words[port_words<codes, width>()];                                                                    \
-        pack<codes, width>(inputs_[position] + codes * in_, words);                                                    \
+        uint32_t words[port_words(codes * width)] = {0};                                                               \
+        pack<codes, width>(inputs_[position] + codes * in_, words, 0);                                                 \
         store(top_->name, words);                                                                                      \
     }
         HWGEN_INPUTS(PORT)
@@ -220,8 +175,8 @@ class Run {
     {                                                                                                                  \
         int64_t garbage[codes];                                                                                        \
         for (int64_t &code : garbage) code = int64_t(random_.next());                                                  \
-        uint32_t words[port_words<codes, width>()];                                                                    \
-        pack<codes, width>(garbage, words);                                                                            \
+        uint32_t words[port_words(codes * width)] = {0};                                                               \
+        pack<codes, width>(garbage, words, 0);                                                                         \
         store(top_->name, words);                                                                                      \
     }
         HWGEN_INPUTS(PORT)
@@ -236,9 +191,9 @@ class Run {
         }
 #define PORT(position, name, codes, width, is_signed)                                                                  \
     {                                                                                                                  \
-        uint32_t words[port_words<codes, width>()] = {0};                                                              \
+        uint32_t words[port_words(codes * width)] = {0};                                                               \
         load(top_->name, words);                                                                                       \
-        unpack<codes, width, is_signed>(words, outputs_[position] + codes * out_);                                     \
+        unpack<codes, width, is_signed>(words, 0, outputs_[position] + codes * out_);                                  \
     }
         HWGEN_OUTPUTS(PORT)
 #undef PORT

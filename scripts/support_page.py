@@ -283,7 +283,7 @@ def page() -> str:
         *table(("class", "computes", "options"), layer_rows()),
         "Classes that are not of Keras or QKeras are refused, for their code is not in the file. So are "
         "`Lambda`, `PReLU`, "
-        "unquantized recurrent layers and attention.",
+        "recurrent layers of Keras itself (use `QSimpleRNN`, `QLSTM`, `QGRU`) and attention.",
         "",
         "### Types that the model does not state",
         "",
@@ -291,7 +291,8 @@ def page() -> str:
         "'LAYER=fixed<16,6,RND,SAT>'` gives "
         "them one, and `'LAYER=WEIGHTS:RESULT'` also rounds what the layer computes. Rounding and "
         "overflow have no default. "
-        "A layer into which a batch norm is folded needs quantizers in the file, and so does a recurrent one.",
+        "In a recurrent layer the types are those of weights and of what its activations give, and one type alone "
+        "is that of both. A layer into which a batch norm is folded needs quantizers in the file.",
         "",
         "## Quantizers",
         "",
@@ -299,7 +300,8 @@ def page() -> str:
         "may be activations. A "
         "kernel's `alpha=None` means `auto_po2`, as in QKeras. Without effect at inference: `use_stochastic_rounding`, "
         "`var_name`, `use_ste`, `use_variables`, `temperature`. Refused: `qnoise_factor` other than 1, `scale_axis`, "
-        "`post_training_scale`, and `bernoulli`, which is random at inference.",
+        "`post_training_scale`, and `bernoulli`, which is random at inference. QKeras 0.9.0 drops `scale_axis` when it "
+        "saves, so a file says nothing of it, and scales are found for the last axis, as the loaded model finds them.",
         "",
         *table(("quantizer", "computes", "options", "of weights", "as activation"), quantizer_rows()),
         "As an activation, a quantizer whose scale is `auto` would take it from the batch: no fixed function.",
@@ -312,7 +314,7 @@ def page() -> str:
         + ", ".join(f"`{name}`" for name in curves)
         + ". `hard_sigmoid` means three functions: that of QKeras in its layers, else that of the Keras "
         "which wrote the file. "
-        "In a recurrent layer, activations have to be quantizers, `relu` or `linear`.",
+        "In a recurrent layer, activations have to be quantizers, `relu` or `linear`, or have a type that is given.",
         "",
         "## Heads",
         "",

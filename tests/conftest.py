@@ -6,11 +6,22 @@ What is missing skips a test on a developer's machine, and fails it where the en
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from oracle.absence import missing
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is compiled is kept for this run, by all its test processes, and never taken from an earlier one."""
+    own = tmp_path_factory.getbasetemp()
+    common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HWGEN_CACHE_DIR", str(common / "hwgen-cache"))
+        yield
 
 
 @pytest.fixture(scope="session")

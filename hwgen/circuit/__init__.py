@@ -11,6 +11,7 @@ from hwgen.circuit.size import circuit_terms
 from hwgen.circuit.solver import adder_graph, solve
 from hwgen.circuit.streams import Stream
 from hwgen.circuit.target import AMD, TARGETS, Optimize, Target
+from hwgen.circuit.waves import Waves
 from hwgen.circuit.window import Window
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Target",
     "Term",
     "Total",
+    "Waves",
     "Window",
     "Word",
     "adder_graph",

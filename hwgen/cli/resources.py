@@ -6,10 +6,9 @@ from typing import Annotated
 import typer
 
 from hwgen import api
-from hwgen.cli.figures import print_figures
+from hwgen.cli.figures import print_arithmetic, print_cells, print_figures
 from hwgen.cli.tables import console, doing, table
 from hwgen.mapping import FAMILIES, CellCounts, MappedProject
-from hwgen.regression import built_project
 
 _COLUMNS = {
     "luts": "LUTs",
@@ -30,13 +29,20 @@ def resources_command(
             help=f"Of Verilog: map it with Yosys, simulate the netlist, count its cells. {', '.join(FAMILIES)}.",
         ),
     ] = None,
+    family: Annotated[
+        str, typer.Option(metavar="FAMILY", help="Of the estimate in LUTs of Verilog for AMD: xcup or xc7.")
+    ] = api.DEFAULT_FAMILY,
     simulate: Annotated[
         bool, typer.Option("--simulate/--no-simulate", help="Run the netlist beside the reference before it counts.")
     ] = True,
 ) -> None:
     """Print what the project takes, layer by layer."""
     if mapped is None:
-        print_figures(str(directory), built_project(directory).figures)
+        estimate = api.estimated(directory, family)
+        print_figures(str(directory), estimate.figures)
+        print_arithmetic(str(directory), estimate.arithmetic)
+        if estimate.cells is not None:
+            print_cells(str(directory), estimate.cells)
         return
     with doing(f"{directory}: mapping") as progress:
         found = api.mapped(directory, mapped, simulate=simulate, progress=progress)

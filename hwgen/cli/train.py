@@ -7,13 +7,14 @@ import typer
 
 from hwgen import api
 from hwgen.cli.tables import console, errors, percent, table
-from hwgen.training import progress_bars
 
 
 def train_command(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="What to train, see examples/.")],
 ) -> None:
     """Train and print what came out."""
+    from hwgen.training import progress_bars  # no other command needs it, and it takes long to import
+
     with progress_bars(errors) as report:
         result = api.train(config, report)
     rows = table(

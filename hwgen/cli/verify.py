@@ -42,6 +42,10 @@ def verify_command(
         Path | None,
         typer.Option(metavar="FILE", help="Of rtlsim: write a waveform of the run as well; use few samples."),
     ] = None,
+    axis: Annotated[
+        bool,
+        typer.Option("--axis", help="Of rtlsim: drive the AXI4-Stream wrapper; a stall is a receiver not ready."),
+    ] = False,
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Keep compiled projects in the user's cache.")
     ] = True,
@@ -60,6 +64,7 @@ def verify_command(
             gap_percent=gap_percent,
             stall_percent=stall_percent,
             waveform=vcd,
+            axis=axis,
             cache=cache,
             progress=progress,
         )
@@ -80,5 +85,7 @@ def verify_command(
     console.print(report.summary(), markup=False)
     timing = report.timing
     compiled = "from the cache" if timing.from_cache else f"{timing.compile_s:.1f} s"
-    console.print(f"compile {compiled}, run {timing.run_s:.2f} s; written: {directory / 'verify.json'}", markup=False)
+    console.print(
+        f"compile {compiled}, run {timing.run_s:.2f} s; written: {directory / report.file_name}", markup=False
+    )
     raise typer.Exit(report.exit_code)

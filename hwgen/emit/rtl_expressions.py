@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from hwgen.circuit import Word
+from hwgen.circuit.liveness import is_constant
 from hwgen.circuit.operations import (
     AtLeast,
     Clip,
@@ -24,7 +25,6 @@ from hwgen.circuit.operations import (
     Tap,
     Wrap,
     ZeroOutside,
-    sources,
 )
 from hwgen.circuit.rows import Parity, Row, Total
 from hwgen.emit.rtl_bits import Reader, Signal, constant
@@ -65,16 +65,6 @@ class CaseTable:
     index: str
     bits: int
     cases: tuple[tuple[str, str], ...]
-
-
-def is_constant(word: Word) -> bool:
-    """Whether the word never changes, so that nothing is read for it and it needs no registers."""
-    return word.low == word.high
-
-
-def reads(word: Word) -> tuple[int, ...]:
-    """The words that the Verilog of a word reads, each once."""
-    return () if is_constant(word) else tuple(dict.fromkeys(sources(word.operation)))
 
 
 def expression(

@@ -3,10 +3,11 @@
 import textwrap
 from dataclasses import dataclass
 
+from hwgen.circuit.liveness import reads
 from hwgen.circuit.operations import sources
 from hwgen.emit.names import Names
 from hwgen.emit.rtl_bits import Reader, Signal
-from hwgen.emit.rtl_expressions import Add3, CaseTable, expression, reads
+from hwgen.emit.rtl_expressions import Add3, CaseTable, expression
 from hwgen.emit.rtl_joins import JoinStart, JoinView
 from hwgen.emit.rtl_rows import ROW, RowView
 from hwgen.emit.rtl_streams import StreamStart, StreamView

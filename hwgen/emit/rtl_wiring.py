@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hwgen.circuit import Circuit
+from hwgen.circuit.liveness import is_constant, last_stage, last_stages, live_streams, reading_stage, reads
 from hwgen.circuit.operations import Read, Starting
 from hwgen.emit.names import Names
 from hwgen.emit.rtl_bits import Signal
-from hwgen.emit.rtl_expressions import is_constant, reads
 
 Tap = tuple[int, int]  # word, stage
 _Home = tuple[str, int | None, int | None]  # layer, port, stream that starts
@@ -42,7 +42,7 @@ class Wiring:
 
     def __init__(self, circuit: Circuit, names: Names) -> None:
         self.circuit = circuit
-        self.last = self._last_stages()
+        self.last = last_stages(self.circuit)
         self.signals = self._signals(names)
         self.places = self._places()
         # What people call a word: the first value that it is a code of.
@@ -61,21 +61,11 @@ class Wiring:
 
     def streams(self) -> tuple[int, ...]:
         """The streams that lead to the outputs, that of the inputs first."""
-        found = {self.circuit.result_stream}
-        for number in range(self.circuit.result_stream, -1, -1):
-            if number in found:
-                found.update(source.stream for source in self.circuit.streams[number].sources)
-        return tuple(sorted(found))
+        return live_streams(self.circuit)
 
     def last_stage(self, stream: int) -> int:
         """The last stage of a stream in which it is taken, by another or by the outputs."""
-        taken = [
-            source.stage
-            for each in self.streams()
-            for source in self.circuit.streams[each].sources
-            if source.stream == stream
-        ]
-        return max([*taken, self.circuit.result_stage] if stream == self.circuit.result_stream else taken)
+        return last_stage(self.circuit, stream)
 
     def alive(self, word: int) -> bool:
         """Whether an output depends on the word."""
@@ -84,25 +74,7 @@ class Wiring:
     def read_by(self, word: int) -> Iterator[Tap]:
         """The taps that compute a word."""
         for source in reads(self.circuit.words[word]):
-            yield self.tap(source, self.reading_stage(word, source))
-
-    def reading_stage(self, word: int, source: int) -> int:
-        """In which stage of its own stream a source of the word is read."""
-        reader = self.circuit.words[word]
-        if not isinstance(reader.operation, Starting):
-            return reader.stage
-        taken = self.circuit.streams[reader.stream].sources
-        return next(each.stage for each in taken if each.stream == self.circuit.words[source].stream)
-
-    def _last_stages(self) -> dict[int, int]:
-        """For each word that an output depends on, the last stage in which it is read."""
-        words = self.circuit.words
-        last = {word: self.circuit.result_stage for result in self.circuit.results for word in result}
-        for number in range(len(words) - 1, -1, -1):
-            if number in last:
-                for source in reads(words[number]):
-                    last[source] = max(last.get(source, 0), self.reading_stage(number, source))
-        return last
+            yield self.tap(source, reading_stage(self.circuit, word, source))
 
     def _signals(self, names: Names) -> dict[Tap, Signal]:
         words = self.circuit.words

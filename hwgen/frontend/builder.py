@@ -112,6 +112,12 @@ class Builder:
         Raises:
             UnsupportedError: no fixed-point grid holds them.
         """
+        if signal.curve is not None and signal.curve.straight:
+            raise UnsupportedError(
+                f"{where}: reads the values of the activation {signal.curve.name!r}, which hwgen builds only together "
+                f"with a quantizer; put a QActivation with one, such as quantized_bits(bits, integer), directly after "
+                f"it."
+            )
         if signal.curve is not None:
             raise UnsupportedError(
                 f"{where}: reads the values of the activation {signal.curve.name!r}, which are on no fixed-point grid; "
@@ -120,8 +126,8 @@ class Builder:
         factors = _on_a_grid(signal)
         if factors is None:
             raise UnsupportedError(
-                f"{where}: reads values that are on no fixed-point grid (a batch norm or a scale that is no power of "
-                f"two comes before it); put a QActivation in between."
+                f"{where}: reads values that are on no fixed-point grid (a batch norm, an average or a scale that is "
+                f"no power of two comes before it); put a QActivation in between."
             )
         base = signal.base
         value = base.emit_exact() if isinstance(base, WeightedSum) else base

@@ -59,7 +59,7 @@ def parse_layer(node: Node, given: GivenTypes | None = None) -> Spec:
     known = LAYERS.get(node.class_name)
     if known is None:
         raise UnsupportedError(_unknown_layer(node))
-    options = LayerOptions(node, given.weights if given is not None else None)
+    options = LayerOptions(node, given)
     spec = known.parse(options)
     options.finish()
     return spec
@@ -220,25 +220,15 @@ def _recurrent(kind: str) -> Callable[[LayerOptions], RecurrentSpec]:
         options.ignore("dropout", "recurrent_dropout", "unroll", "implementation", "unit_forget_bias")
         for key in ("return_state", "stateful", "time_major", "zero_output_for_mask"):
             options.only(key, False, None)
-        kernel, recurrent = options.quantizer("kernel_quantizer"), options.quantizer("recurrent_quantizer")
-        for key, quantizer in (("kernel_quantizer", kernel), ("recurrent_quantizer", recurrent)):
-            if quantizer is None:
-                raise options.refuse(f"{key} is None: its weights are not quantized; give it a quantizer.")
-        assert kernel is not None
-        assert recurrent is not None
-        bias = options.quantizer("bias_quantizer")
-        if not options.flag("use_bias", True):
-            bias = None
-        elif bias is None:
-            raise options.refuse(
-                "bias_quantizer is None: its bias is not quantized; give it a quantizer, or set use_bias=False."
-            )
-        return RecurrentSpec(
+        kernel, recurrent = _weight(options, "kernel"), _weight(options, "recurrent")
+        use_bias = options.flag("use_bias", True)
+        bias = _bias(options, use_bias)
+        spec = RecurrentSpec(
             kind,
             options.size("units"),
             kernel,
             recurrent,
-            bias,
+            bias if use_bias else None,
             options.gate_activation("activation"),
             "linear" if kind == "QSimpleRNN" else options.gate_activation("recurrent_activation"),
             options.quantizer("state_quantizer"),
@@ -246,6 +236,8 @@ def _recurrent(kind: str) -> Callable[[LayerOptions], RecurrentSpec]:
             options.flag("return_sequences", False),
             options.flag("go_backwards", False),
         )
+        options.check_both_types_used()
+        return spec
 
     return parse
 

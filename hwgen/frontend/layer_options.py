@@ -6,11 +6,12 @@ from typing import Any
 from hwgen.errors import InputError
 from hwgen.fixed import Quantizer
 from hwgen.frontend.curves import KERAS_2_HARD_SIGMOID, KERAS_3_HARD_SIGMOID, KERAS_CURVES, QKERAS_CURVES, Curve
+from hwgen.frontend.given_types import GivenTypes
 from hwgen.frontend.graph import Node
 from hwgen.frontend.options import Options
 from hwgen.frontend.quantizer_config import parse_quantizer_config
 from hwgen.frontend.quantizer_types import QuantizerConfig
-from hwgen.frontend.specs import Activation, GateActivation
+from hwgen.frontend.specs import Activation, GateActivation, RoundedCurve
 
 _KERNELS = ("kernel", "depthwise", "pointwise")
 # Options that act in training only, or that say what the file's structure says already.
@@ -39,14 +40,14 @@ class LayerOptions(Options):
     """A layer's options. The data type and the order of axes, which every layer has, are checked first.
 
     Attributes:
-        given: what the user wants weights rounded to that the model leaves unquantized.
+        given: what the user wants rounded that the model leaves unquantized.
     """
 
-    def __init__(self, node: Node, given: Quantizer | None = None) -> None:
+    def __init__(self, node: Node, given: GivenTypes | None = None) -> None:
         where = f"layer {node.name!r} ({node.class_name})"
         super().__init__(where, {key: value for key, value in node.config.items() if key not in WITHOUT_EFFECT})
         self.node, self.given = node, given
-        self._used = False
+        self._weights_taken = self._gates_taken = False
         dtype = self.take("dtype", "float32")
         if isinstance(dtype, dict) and isinstance(dtype.get("config"), dict):  # Keras 3's policies
             dtype = dtype["config"].get("name", dtype)
@@ -57,15 +58,15 @@ class LayerOptions(Options):
             raise self.refuse(f"data_format={order!r} is not supported; use channels_last.")
 
     def taken(self) -> Quantizer:
-        """The given type, now used."""
+        """The given type of weights, now used."""
         assert self.given is not None
-        self._used = True
-        return self.given
+        self._weights_taken = True
+        return self.given.weights
 
     def finish(self) -> None:
         """Refuse what is left, and a given type that nothing needs."""
         super().finish()
-        if self.given is not None and not self._used:
+        if self.given is not None and not self._weights_taken and not self._gates_taken:
             raise InputError(
                 f"{self.where}: types are given for it with quantize, and it has no weights that the model leaves "
                 f"unquantized; leave it out."
@@ -142,19 +143,35 @@ class LayerOptions(Options):
             return self._curve(config)
         return config
 
+    def check_both_types_used(self) -> None:
+        """Refuse a second type where only one thing is left unquantized of a recurrent layer: weights, or gates."""
+        if self.given is None or self.given.result is None or self._weights_taken == self._gates_taken:
+            return
+        found, missing = ("weights", "activations") if self._weights_taken else ("activations", "weights")
+        used = self.given.weights if self._weights_taken else self.given.result
+        raise InputError(
+            f"{self.where}: quantize gives two types, for weights and for what its activations give, and the model "
+            f"leaves no {missing} unquantized; give the one for {found}: '{self.node.name}={used}'."
+        )
+
     def gate_activation(self, key: str) -> GateActivation:
-        """What a recurrent layer applies before it multiplies or feeds back: nothing, relu or a quantizer."""
+        """What a recurrent layer applies before it multiplies or feeds back: nothing, relu, or something rounded."""
         config = parse_quantizer_config(self.take(key), f"{self.where}, {key}")
         if config is None or config == "linear":
             return "linear"
         if config == "relu":
             return "relu"
-        if isinstance(config, str):
+        if not isinstance(config, str):
+            return config
+        if self.given is None:
             raise self.refuse(
-                f"{key} {config!r} is not quantized, and what it gives is multiplied and fed back; use a quantizer "
-                f"such as quantized_tanh or quantized_sigmoid."
+                f"{key} {config!r} is not quantized, and what it gives is multiplied and fed back; give its type, for "
+                f"example --quantize '{self.node.name}=fixed<16,6,RND,SAT>' "
+                f"(quantize={{'{self.node.name}': 'fixed<16,6,RND,SAT>'}} in Python), or use a quantizer such as "
+                f"quantized_tanh or quantized_sigmoid."
             )
-        return config
+        self._gates_taken = True
+        return RoundedCurve(self._curve(config), self.given.result or self.given.weights)
 
     def _curve(self, name: str) -> Curve:
         """An activation function by its name: a layer of QKeras looks among QKeras's own first."""

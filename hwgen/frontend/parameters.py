@@ -90,7 +90,7 @@ def quantize_parameter(weights: Float32, config: QuantizerConfig, where: str) ->
         case QuantizedHswish():
             return _quantized_bits(_hswish(weights, config), config.quantizer, where)
         case PowerOfTwo():
-            values, remark = power_of_two_values(weights, config)
+            values, remark = power_of_two_values(weights, config, where)
             return _on_smallest_grid(values, weights.shape, remark, where)
         case QuantizedRelu() | QuantizedTanh() | QuantizedSigmoid() | QuantizedUlaw() | RoundedSigmoid():
             return _by_its_steps(weights, config, where)
@@ -103,7 +103,7 @@ def parameter_values(weights: Float32, config: QuantizerConfig | None, where: st
     if config is None:
         return [Fraction(w) for w in weights.ravel().tolist()], None
     if isinstance(config, PowerOfTwo):
-        return power_of_two_values(weights, config)
+        return power_of_two_values(weights, config, where)
     tensor = quantize_parameter(weights, config, where)
     return tensor.values(), tensor.remark
 
@@ -154,8 +154,9 @@ def _on_smallest_grid(
     values: list[Fraction], shape: tuple[int, ...], remark: str | None, where: str
 ) -> QuantizedTensor:
     """Powers of two on the grid of the smallest one that the tensor holds."""
-    lowest = min((abs(v) for v in values), default=Fraction(1))
-    widest = int(max((abs(v) for v in values), default=lowest) / lowest).bit_length()
+    sizes = [abs(v) for v in values if v]
+    lowest = min(sizes, default=Fraction(1))
+    widest = int(max(sizes, default=lowest) / lowest).bit_length()
     if widest > _WIDEST:
         raise UnsupportedError(
             f"{where}: its powers of two are {widest - 1} binary places apart, and weights of {widest} bits on a "

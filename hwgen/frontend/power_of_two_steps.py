@@ -1,7 +1,8 @@
 """quantized_po2 and quantized_relu_po2 of an exact number: where each power of two begins.
 
 The exponent is ``round(log2(x))``, half to even, or its floor; for ``quadratic`` twice that of the square root of x. So
-powers begin at ``2**(n - 1/2)``, an irrational number, and at ``2**n`` and ``4**(n - 1/2)``, rational ones.
+powers begin at ``2**(n - 1/2)``, an irrational number, and at ``2**n`` and ``4**(n - 1/2)``, rational ones. With many
+bits the smallest power, which what is near zero takes, is zero in float32.
 Source: qkeras 0.9.0, ``_clip_power_of_two``.
 """
 
@@ -13,6 +14,10 @@ from hwgen.frontend.quantizer_types import PowerOfTwo
 from hwgen.frontend.thresholds import Threshold
 
 EPSILON = float32(1e-7)  # keras.backend.epsilon(): what is smaller takes the smallest exponent
+_SMALLEST = -126  # exponent of float32's smallest normal number; TensorFlow makes zero of what is smaller
+
+# Exponents of what is at least EPSILON and at most float32's largest, and a few on either side.
+_FIRST, _LAST = -32, 129
 
 _ZERO = Fraction(0)
 
@@ -34,14 +39,15 @@ def exponent_steps(config: PowerOfTwo) -> tuple[list[Threshold], list[Fraction]]
 
 def magnitude_steps(config: PowerOfTwo) -> tuple[list[Threshold], list[Fraction]]:
     """The same of a number that is not negative: what is below ``EPSILON`` takes the smallest power."""
-    steps = [_begin(config, exponent) for exponent in range(config.lowest + 1, config.highest + 1)]
+    first, last = max(config.lowest, _FIRST), min(config.highest, _LAST)
+    steps = [_begin(config, exponent) for exponent in range(first + 1, last + 1)]
     if config.max_value is not None:
         most = float32(config.max_value)
         steps = [step for step in steps if _reached(step, most)]
     passed = sum(_reached(step, EPSILON) for step in steps)
     factor = 2 if config.quadratic else 1
-    powers = [Fraction(2) ** (factor * e) for e in range(config.lowest, config.lowest + len(steps) + 1)]
-    smallest = Fraction(2) ** config.lowest
+    powers = [Fraction(2) ** (factor * e) for e in range(first, first + len(steps) + 1)]
+    smallest = Fraction(2) ** config.lowest if config.lowest >= _SMALLEST else _ZERO
     if passed == 0 and powers[0] == smallest:
         return steps, powers
     return [Threshold(EPSILON, strict=False), *steps[passed:]], [smallest, *powers[passed:]]

@@ -31,7 +31,6 @@ INTERNAL_SIGMOID = Sigmoid.HARD
 
 # QKeras computes 2**integer and quantized_relu's 2**bits in int32, which wraps at 2**31.
 _LARGEST_POWER = 30
-_SMALLEST_POWER = -149  # of float32
 _MOST_BITS_LISTED = 16  # of a quantizer after a function with few more useful bits in float32
 
 
@@ -266,7 +265,7 @@ def _only_in_training(options: QuantizerOptions) -> None:
 
 def _power_of_two(signed: bool) -> Callable[[QuantizerOptions], PowerOfTwo]:
     def parse(options: QuantizerOptions) -> PowerOfTwo:
-        bits = options.whole("bits", 2, 16, default=8)
+        bits = options.whole("bits", 2, 32, default=8)
         max_value = options.number("max_value")
         if max_value is not None and max_value <= 0:
             raise options.refuse(f"max_value={max_value:g} must be positive.")
@@ -277,10 +276,7 @@ def _power_of_two(signed: bool) -> Callable[[QuantizerOptions], PowerOfTwo]:
         rounding = options.take("log2_rounding", "rnd")
         if rounding not in ("rnd", "floor"):
             raise options.refuse(f"log2_rounding={rounding!r} must be 'rnd' or 'floor'.")
-        config = PowerOfTwo(bits, max_value, signed, quadratic, rounding == "floor", slope)
-        if config.lowest < _SMALLEST_POWER:
-            raise options.refuse(f"bits={bits}: its smallest power of two, 2**{config.lowest}, is zero in float32.")
-        return config
+        return PowerOfTwo(bits, max_value, signed, quadratic, rounding == "floor", slope)
 
     return parse
 

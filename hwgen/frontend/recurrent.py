@@ -5,23 +5,23 @@ and states are merges. States start at zero and pass their quantizer as later on
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
 from hwgen.errors import UnsupportedError
-from hwgen.fixed import FixedType, IntArray
+from hwgen.fixed import FixedType, IntArray, Quantizer
 from hwgen.frontend.activations import activation_quantizer
 from hwgen.frontend.builder import Builder, Signal
+from hwgen.frontend.given_types import given_quantizer
 from hwgen.frontend.graph import Node
 from hwgen.frontend.merging_layers import concatenated, merged
-from hwgen.frontend.parameters import quantize_parameter, trainable
 from hwgen.frontend.quantized_tensor import QuantizedTensor
-from hwgen.frontend.quantizer_types import QuantizerConfig
 from hwgen.frontend.scalar_functions import quantize_signal
-from hwgen.frontend.specs import GateActivation, RecurrentSpec
+from hwgen.frontend.specs import GateActivation, RecurrentSpec, RoundedCurve, WeightQuantizer
 from hwgen.frontend.sums import matrix_interval, weight_tensor
+from hwgen.frontend.weighted_layers import parameter
 from hwgen.ir import Dense, Exactness, MergeOperation, Rearrange, Reshape, Value
 
 _WIDEST = 60  # bits of a weight on the common grid
@@ -44,10 +44,20 @@ def lower_recurrent(builder: Builder, node: Node, spec: RecurrentSpec, signal: S
     reason = f"its sums and products need {bits} bits, float32 holds 24"
     builder.exactness.append(Exactness(node.name, bits <= 24 and not cell.remarks, bits, _reason(cell.remarks, reason)))
     builder.notes.append(f"layer {node.name!r}: unrolled over {len(outputs)} steps, a copy of its cell for each.")
+    builder.notes.extend(_rounded_notes(node, spec))
     if not spec.return_sequences:
         return Signal(outputs[-1], (spec.units,))
     rows = [cell.reshaped(value, (1, spec.units)) for value in outputs]
     return Signal(cell.side_by_side(rows, node.name), (len(rows), spec.units))
+
+
+def _rounded_notes(node: Node, spec: RecurrentSpec) -> list[str]:
+    """What is rounded to the user's types."""
+    weights = {w for w in (spec.kernel, spec.recurrent, spec.bias) if isinstance(w, Quantizer)}
+    curves = [a for a in (spec.activation, spec.recurrent_activation) if isinstance(a, RoundedCurve)]
+    rounded = [f"what the model leaves unquantized of its weights and bias is rounded to {kind}" for kind in weights]
+    rounded += [f"what its {a.curve.name} gives is rounded to {a.type}" for a in dict.fromkeys(curves)]
+    return [f"layer {node.name!r}: {what}, as --quantize says; Keras rounds nothing there." for what in rounded]
 
 
 def _reason(remarks: Sequence[str], bits: str) -> str:
@@ -70,8 +80,8 @@ class _Cell:
         self.remarks: list[str] = []
         self.widest = 0
         inputs, units, gates = source.shape[1], spec.units, spec.gates
-        self.kernel = self._weights("kernel", (inputs, gates * units), trainable(spec.kernel))
-        self.recurrent = self._weights("recurrent_kernel", (units, gates * units), trainable(spec.recurrent))
+        self.kernel = self._weights("kernel", (inputs, gates * units), spec.kernel)
+        self.recurrent = self._weights("recurrent_kernel", (units, gates * units), spec.recurrent)
         shape = (2, gates * units) if spec.reset_after else (gates * units,)
         if spec.bias is None:
             zeros = [Fraction(0)] * (gates * units)
@@ -79,6 +89,11 @@ class _Cell:
         else:
             values = self._quantized("bias", shape, spec.bias).values()
             self.biases = [values[: gates * units], values[gates * units :] or [Fraction(0)] * (gates * units)]
+        for activation in dict.fromkeys((spec.activation, spec.recurrent_activation)):
+            if isinstance(activation, RoundedCurve):
+                self.remarks.append(
+                    f"--quantize rounds its {activation.curve.name} to {activation.type}, Keras does not"
+                )
         zero = self._zeros()
         self.output = self.carry = zero  # before the first step
         self.number = 0
@@ -139,21 +154,17 @@ class _Cell:
 
     # ---- parameters
 
-    def _quantized(self, name: str, shape: tuple[int, ...], config: QuantizerConfig) -> QuantizedTensor:
-        where = f"{self.where}, {name}"
-        weights = self.node.weights.get(name)
-        if weights is None:
-            raise UnsupportedError(f"{where}: the file holds no such weight; save the whole model again.")
-        if weights.shape != shape:
-            raise UnsupportedError(f"{where}: the layer needs shape {shape}, the file holds {weights.shape}.")
-        tensor = quantize_parameter(weights, config, where)
+    def _quantized(
+        self, name: str, shape: tuple[int, ...], config: WeightQuantizer, kernel: bool = False
+    ) -> QuantizedTensor:
+        tensor = parameter(self.node, name, shape, config, kernel)
         if tensor.remark:
             self.remarks.append(tensor.remark)
         return tensor
 
-    def _weights(self, name: str, shape: tuple[int, ...], config: QuantizerConfig) -> _Matrix:
+    def _weights(self, name: str, shape: tuple[int, ...], config: WeightQuantizer) -> _Matrix:
         """Weights with their scales, which are float32 numbers and so binary fractions, multiplied in."""
-        tensor = self._quantized(name, shape, config)
+        tensor = self._quantized(name, shape, config, kernel=True)
         extra = max((_fraction_bits(scale) for scale in tensor.scale), default=0)
         factors = [int(scale * 2**extra) for scale in tensor.scale]
         widest = int(np.abs(tensor.code).max(initial=0)).bit_length() + max(f.bit_length() for f in factors)
@@ -227,7 +238,11 @@ class _Cell:
             return self.builder.settled(Signal(value, value.shape, relu=True), self.where)
         if isinstance(activation, str):
             return value
-        target = activation_quantizer(activation, self.where)
+        if isinstance(activation, RoundedCurve):
+            signal = replace(signal, curve=activation.curve)
+            target = given_quantizer(activation.type, self.where)
+        else:
+            target = activation_quantizer(activation, self.where)
         return self._plain(quantize_signal(self.builder, self._text(name), self.where, signal, target))
 
     def _state(self, value: Value, name: str) -> Value:

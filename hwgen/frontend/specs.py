@@ -12,7 +12,17 @@ from hwgen.ir import MergeOperation
 WeightQuantizer = QuantizerConfig | Quantizer
 # A quantizer, another function of one number, "linear", "relu" or "softmax".
 Activation = QuantizerConfig | Curve | str
-GateActivation = QuantizerConfig | Literal["linear", "relu"]
+
+
+@dataclass(frozen=True, slots=True)
+class RoundedCurve:
+    """An activation function inside a recurrent layer, its values rounded to the type that the user gives."""
+
+    curve: Curve
+    type: Quantizer
+
+
+GateActivation = QuantizerConfig | RoundedCurve | Literal["linear", "relu"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +129,9 @@ class RecurrentSpec:
 
     kind: str
     units: int
-    kernel: QuantizerConfig
-    recurrent: QuantizerConfig
-    bias: QuantizerConfig | None
+    kernel: WeightQuantizer
+    recurrent: WeightQuantizer
+    bias: WeightQuantizer | None
     activation: GateActivation
     recurrent_activation: GateActivation
     state: QuantizerConfig | None

@@ -36,7 +36,12 @@ _VERILOG = """
     vectored virtual void wait wait_order wand weak weak0 weak1 while wildcard wire with within wor xnor xor
 """
 
-RESERVED = frozenset(_CPP.split()) | frozenset(_VERILOG.split()) | frozenset(keyword.kwlist)
+# Macros that compilers for Linux and Unix define in GNU modes of the language: a name among them becomes a 1.
+_MACROS = "linux unix i386"
+
+RESERVED = (
+    frozenset(_CPP.split()) | frozenset(_MACROS.split()) | frozenset(_VERILOG.split()) | frozenset(keyword.kwlist)
+)
 
 
 def valid_identifier(name: str) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hwgen.circuit import Circuit
 from hwgen.emit.files import PROJECT_FILE
 from hwgen.emit.strategy import Strategy
 from hwgen.errors import ProjectError
@@ -27,12 +28,14 @@ class BuiltProject:
         network: what it must compute.
         figures: what it takes, counted in it.
         clock_ns: the clock period that its scripts name.
+        circuit: that became its Verilog; None for C++.
     """
 
     target: str
     network: Network
     figures: Figures
     clock_ns: float
+    circuit: Circuit | None = None
 
 
 def built_project(directory: Path) -> BuiltProject:
@@ -45,7 +48,8 @@ def built_project(directory: Path) -> BuiltProject:
     if project_target(directory) == _RTL:
         opened = open_rtl_project(directory)
         figures = circuit_figures(opened.network, opened.circuit)
-        return BuiltProject(_RTL, opened.network, figures, _described(directory, "clock_ns", float))
+        clock_ns = _described(directory, "clock_ns", float)
+        return BuiltProject(_RTL, opened.network, figures, clock_ns, opened.circuit)
     network = open_project(directory).network
     strategy = _described(directory, "strategy", Strategy)
     figures = network_figures(network, adders=strategy is Strategy.ADDERS)

@@ -26,6 +26,7 @@ from hwgen.tools import isolated_call
 from hwgen.tools.run import Command, how_it_ended, run_unchecked
 
 CALL_TIMEOUT_S = 600.0
+_MOST_PRINTED = 32 << 20  # what reads an empty stream says so each time
 UNWRITTEN = -(1 << 63) + 0x0BAD  # what an output holds before the call: no code of at most 62 bits is equal to it
 
 
@@ -50,7 +51,7 @@ def call_library(
     Raises:
         InputError: an array is not int64, or their samples differ in number.
         ProjectError: the library has no such function, or cannot be loaded.
-        ToolFailedError: the function crashed, took too long, or returned something other than 0.
+        ToolFailedError: the function crashed, took too long, printed without end, or returned something other than 0.
     """
     samples = _samples(inputs)
     if not samples:
@@ -109,7 +110,7 @@ def _call_apart(
                 program = (sys.executable, "-I", "-S", isolated_call.__file__)
                 arguments = (*program, str(library.absolute()), function, *numbers, file.name, *sizes)
                 purpose = f"running {function} of the compiled project on {samples} samples"
-                finished = run_unchecked(Command(arguments, purpose, timeout_s=timeout_s))
+                finished = run_unchecked(Command(arguments, purpose, None, timeout_s, _MOST_PRINTED))
                 _check_ended(function, samples, finished.status, int(shared[-1]), finished.output)
                 ends = written + samples * np.cumsum([0, *output_sizes])
                 return tuple(

@@ -1,6 +1,7 @@
 """Runs other programs: one, or several at a time, each with a time limit, its output kept for the error message."""
 
 import os
+import selectors
 import shlex
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from hwgen.errors import ToolFailedError, ToolMissingError
 Progress = Callable[[str, int, int], None]  # (what is being done or was just done, steps done, steps in all)
 
 COMMAND_TIMEOUT_S = 900.0
+_FIRST_BYTES, _LAST_BYTES = 4 << 20, 1 << 20  # of an output that are kept, whatever else was printed
 _LAST_LINES = 20
 _LONGEST_LINE = 300
 
@@ -29,12 +31,15 @@ class Command:
         purpose: what it is for, as the subject of an error sentence: "compiling firmware/net.cpp".
         directory: where it runs; None for the caller's.
         timeout_s: it is killed, with everything it started, after this many seconds.
+        most_printed: it is killed as well once it has printed more bytes than this; None for as many as it likes, of
+            which the first and the last are kept.
     """
 
     arguments: tuple[str, ...]
     purpose: str
     directory: Path | None = None
     timeout_s: float = COMMAND_TIMEOUT_S
+    most_printed: int | None = None
 
     @property
     def line(self) -> str:
@@ -156,16 +161,59 @@ def _started(
 
 def _finish(command: Command, process: subprocess.Popen[bytes]) -> Finished:
     start = time.perf_counter()
+    printed = _Printed()
     try:
-        output, _ = process.communicate(timeout=command.timeout_s)
+        for chunk in _chunks(command, process, start + command.timeout_s):
+            printed.add(chunk)
+            if command.most_printed is not None and printed.size > command.most_printed:
+                _kill(process)
+                raise ToolFailedError(
+                    f"{command.purpose}: {command.arguments[0]!r} printed more than {command.most_printed >> 20} MiB "
+                    f"and was stopped.{_tail(printed.text())}\ncommand: {command.line}"
+                )
+        process.wait(max(0.0, start + command.timeout_s - time.perf_counter()))
     except subprocess.TimeoutExpired as error:
         _kill(process)
-        output, _ = process.communicate()
         raise ToolFailedError(
             f"{command.purpose}: {command.arguments[0]!r} did not finish within {command.timeout_s:g} s and was "
-            f"stopped.{_tail(output.decode(errors='replace'))}\ncommand: {command.line}"
+            f"stopped.{_tail(printed.text())}\ncommand: {command.line}"
         ) from error
-    return Finished(process.returncode, output.decode(errors="replace"), time.perf_counter() - start)
+    return Finished(process.returncode, printed.text(), time.perf_counter() - start)
+
+
+def _chunks(command: Command, process: subprocess.Popen[bytes], deadline: float) -> Iterator[bytes]:
+    """What a process prints, as it comes."""
+    assert process.stdout is not None
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while (left := deadline - time.perf_counter()) > 0:
+            if selector.select(left):
+                chunk = os.read(process.stdout.fileno(), 1 << 16)
+                if not chunk:
+                    return
+                yield chunk
+    raise subprocess.TimeoutExpired(command.arguments, command.timeout_s)
+
+
+class _Printed:
+    """The first and the last of what was printed: an endless loop that prints must not fill the memory."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._first, self._last = bytearray(), bytearray()
+
+    def add(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        room = _FIRST_BYTES - len(self._first)
+        self._first += chunk[:room]
+        self._last += chunk[room:]
+        if len(self._last) > 2 * _LAST_BYTES:
+            del self._last[:-_LAST_BYTES]
+
+    def text(self) -> str:
+        left_out = self.size - len(self._first) - len(self._last)
+        between = f"\n[{left_out} bytes left out]\n".encode() if left_out else b""
+        return (self._first + between + self._last).decode(errors="replace")
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

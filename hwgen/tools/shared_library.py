@@ -12,7 +12,7 @@ from pathlib import Path
 from hwgen.errors import ToolFailedError
 from hwgen.tools.cache import Cache
 from hwgen.tools.compilers import Compiler, CompilerFamily
-from hwgen.tools.prelude import Prelude
+from hwgen.tools.prelude import ap_types_prelude
 from hwgen.tools.run import Command, Progress, run, run_all
 
 _KEY_FORMAT = 1
@@ -146,7 +146,7 @@ def _compile(
 ) -> list[str]:
     """Compile each unit to an object file in ``place``; their names."""
     flags = compile_flags(compiler)
-    prelude = Prelude(headers, tree.ap_types_headers(), compiler, flags) if headers is not None else None
+    prelude = ap_types_prelude(headers, tree.ap_types_headers(), compiler, flags) if headers is not None else None
     wanted = prelude is not None and (prelude.exists or len(tree.units) >= _UNITS_THAT_PAY)
     options = prelude.options() if prelude is not None and wanted else ()
     try:

@@ -19,7 +19,7 @@ from hwgen.emit import Strategy, hls_project
 from hwgen.errors import HwgenError
 from hwgen.ir import Network
 from hwgen.tools import Cache, Progress, find_compiler, usable_cores
-from hwgen.tools.prelude import Prelude
+from hwgen.tools.prelude import ap_types_prelude
 from hwgen.tools.shared_library import compile_flags
 from hwgen.verify.project import Project, open_project, project_from_files
 from hwgen.verify.report import VerifyReport
@@ -122,4 +122,4 @@ def _precompile(opener: Callable[[], Project], engine: Engine, headers: Path) ->
         tree = simulation_tree(opener().tree, pristine=engine.pristine, traced=False)
     except HwgenError:
         return  # its turn will come, and its error be reported
-    Prelude(headers, tree.ap_types_headers(), engine.compiler, compile_flags(engine.compiler)).options()
+    ap_types_prelude(headers, tree.ap_types_headers(), engine.compiler, compile_flags(engine.compiler)).options()

@@ -76,12 +76,14 @@ def _outputs(space: Space, rows: IntArray) -> IntArray:
 def _pairs(outputs: IntArray, count: int, generator: Generator) -> IntArray:
     """(pairs, 3): two rows, and a column in which they differ; of each column as many, its codes equally likely."""
     columns = [column for column in range(outputs.shape[1]) if (outputs[:, column] != outputs[0, column]).any()]
-    chosen: list[tuple[int, int, int]] = []
+    chosen: list[IntArray] = []
     generator.shuffle(columns)
     for position, column in enumerate(columns):
-        codes, index = np.unique(outputs[:, column], return_inverse=True)
-        rows = [np.flatnonzero(index == number) for number in range(len(codes))]
-        for _ in range(count // len(columns) + (position < count % len(columns))):
-            one, two = generator.choice(len(codes), size=2, replace=False)
-            chosen.append((int(generator.choice(rows[one])), int(generator.choice(rows[two])), column))
-    return np.array(chosen, dtype=np.int64).reshape(-1, 3)
+        order = np.argsort(outputs[:, column], kind="stable")
+        _, starts, sizes = np.unique(outputs[order, column], return_index=True, return_counts=True)
+        pairs = count // len(columns) + (position < count % len(columns))
+        one = generator.integers(len(starts), size=pairs)
+        both = np.stack([one, (one + generator.integers(1, len(starts), size=pairs)) % len(starts)])
+        rows = order[starts[both] + generator.integers(sizes[both])]
+        chosen.append(np.stack([*rows, np.full(pairs, column)], axis=1))
+    return np.concatenate(chosen) if chosen else np.empty((0, 3), dtype=np.int64)

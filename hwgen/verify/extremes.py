@@ -14,19 +14,22 @@ from hwgen.fixed import IntArray
 from hwgen.verify.space import Space
 from hwgen.verify.words import Seen, Words
 
-_COST = 3 << 24  # of all rounds, in codes handled; a second or two
+_COST = 3 << 23  # of all rounds, in codes handled; less than a second
 _MOST_ROUNDS = 64
 _LEAST_ROUNDS = 4  # fewer find nothing
 _IDLE_ROUNDS = 10  # without any word going further
 _FULL = 500  # samples for which all rounds are worth it
 _TIMES = 2  # that each end is wanted, by samples that differ
+_EVERY = 2  # times as many samples where they are all there are, for none of them has to be bred
 _RIDGE = 1e-9
+_PRODUCTS = 1 << 18  # of one call; for more, BLAS starts threads, which take longer than this where cores are busy
 _SLIGHT = 1e-5  # of a word's largest slope: what rounding and the ridge leave of zero
+_ENDS_A_SAMPLE = 2  # that are aimed at
 _MERGED = 1 << 26  # codes compared in a round
 
 
 def affordable(words: Words) -> bool:
-    """Whether a search takes a second or two."""
+    """Whether a search takes about a second."""
     return words.cost * _LEAST_ROUNDS <= _COST
 
 
@@ -48,7 +51,7 @@ def far_samples(space: Space, words: Words, known: IntArray, at_most: int, gener
     if at_most <= 0 or not len(words.low):
         return nothing
     best = _Best(space, words)
-    every = space.every(samples_affordable(words) * min(at_most, _FULL) // _FULL)
+    every = space.every(_EVERY * samples_affordable(words) * min(at_most, _FULL) // _FULL)
     if every is not None:
         for start in range(0, len(every), words.at_once):
             best.add(every[start : start + words.at_once])
@@ -95,12 +98,12 @@ def _aimed(best: "_Best", rows: IntArray, seen: Seen, at_most: int, generator: G
     room = (space.high - space.low).astype(np.float64)
     room[room == 0] = 1
     given = (rows - rows.mean(axis=0)) / room
-    ends = generator.permutation(best.open)[: max(1, _MERGED // (space.size * at_most))]
+    ends = generator.permutation(best.open)[: max(1, min(_ENDS_A_SAMPLE * at_most, _MERGED // (space.size * at_most)))]
     answer = seen.middle[ends % count].T.astype(np.float64)
     answer -= answer.mean(axis=0)
     if len(rows) > space.size:
         square = given.T @ given + _RIDGE * len(rows) * np.eye(space.size)
-        slope = np.linalg.solve(square, given.T @ answer).T
+        slope = _product(answer.T, given @ np.linalg.inv(square))
     else:
         square = given @ given.T + _RIDGE * space.size * np.eye(len(rows))
         slope = (given.T @ np.linalg.solve(square, answer)).T
@@ -112,19 +115,35 @@ def _aimed(best: "_Best", rows: IntArray, seen: Seen, at_most: int, generator: G
     return aimed
 
 
+def _product(one: NDArray[np.float64], two: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The product of two matrices, some rows at a time."""
+    some = max(1, _PRODUCTS // two.size)
+    return np.concatenate([one[start : start + some] @ two for start in range(0, len(one), some)])
+
+
 def _merged(signs: NDArray[np.int8], at_most: int) -> NDArray[np.int8]:
     """Rows of -1, 0 and 1 into fewer, in which every row that found room has its signs; zeros are anyone's."""
     order = np.argsort(-np.abs(signs).sum(axis=1), kind="stable")
     merged = np.zeros((at_most, signs.shape[1]), dtype=np.int8)
+    up, down = (_packed(signs[order] == sign) for sign in (1, -1))
+    merged_up, merged_down = (np.zeros((at_most, up.shape[1]), dtype=np.uint64) for _ in range(2))
     used = 0
-    for row in signs[order]:
-        places = np.flatnonzero(row)
-        against = (merged[:used, places] == -row[places]).any(axis=1)
-        room = int(against.argmin()) if not against.all() else used
+    for row, positive, negative in zip(signs[order], up, down, strict=True):
+        against = ((merged_up[:used] & negative) | (merged_down[:used] & positive)).any(axis=1)
+        room = int(against.argmin()) if used and not against.all() else used
         if room < at_most:
-            merged[room, places] = row[places]
+            np.copyto(merged[room], row, where=row != 0)
+            merged_up[room] |= positive
+            merged_down[room] |= negative
             used = max(used, room + 1)
     return merged[:used]
+
+
+def _packed(bits: NDArray[np.bool_]) -> NDArray[np.uint64]:
+    """(rows, columns) to (rows, columns / 64)."""
+    whole = np.pad(bits, ((0, 0), (0, -bits.shape[1] % 64)))
+    packed: NDArray[np.uint64] = np.packbits(whole, axis=1).view(np.uint64)
+    return packed
 
 
 class _Best:
@@ -152,16 +171,22 @@ class _Best:
     def add(self, rows: IntArray) -> tuple[Seen, bool]:
         """Run samples, at most ``at_once``; what they make of the words, and whether any went further."""
         seen = self.words.seen(self.space, rows)
-        reached = np.concatenate([~seen.low, seen.high])
-        furthest = reached.max(axis=1)
+        furthest = np.concatenate([~seen.low.min(axis=1), seen.high.max(axis=1)])
         further = furthest > self.reach
         again = (furthest == self.reach) & (self.holders[0] == self.holders[1])
-        if further.any() or again.any():
+        changed = further | again
+        if changed.any():
             self.reach[further] = furthest[further]
-            self.holders[0, further] = len(self.rows) + reached[further].argmax(axis=1)
-            changed = further | again
-            last = len(self.rows) + len(rows) - 1 - reached[changed, ::-1].argmax(axis=1)
-            self.holders[1, changed] = last
+            down, up = np.split(changed, 2)
+            at_end = np.concatenate(
+                [
+                    seen.low[down] == ~self.reach[: len(down)][down, None],
+                    seen.high[up] == self.reach[len(down) :][up, None],
+                ]
+            )
+            first, last = at_end.argmax(axis=1), len(rows) - 1 - at_end[:, ::-1].argmax(axis=1)
+            self.holders[0, further] = len(self.rows) + first[further[changed]]
+            self.holders[1, changed] = len(self.rows) + last
             used, holders = np.unique(self.holders, return_inverse=True)
             self.rows = np.concatenate([self.rows, rows])[used]
             self.holders = holders.reshape(self.holders.shape).astype(np.int64)
@@ -189,5 +214,5 @@ class _Best:
     def _at_end(self, rows: IntArray) -> np.ndarray:
         """(2 * words, samples): whether a word is as far as it got."""
         seen = self.words.seen(self.space, rows)
-        at_end: np.ndarray = np.concatenate([~seen.low, seen.high]) == self.reach[:, None]
-        return at_end
+        down, up = np.split(self.reach[:, None], 2)
+        return np.concatenate([seen.low == ~down, seen.high == up])

@@ -41,10 +41,13 @@ class Faults:
     @classmethod
     def of(cls, circuit: Circuit, numbers: list[int], at_most: int, generator: Generator) -> "Faults":
         """Narrow words first, then bits of words; where there are too many, some of them."""
-        narrow = np.array([(number, _NARROW) for number in numbers if circuit.words[number].width > 1])
-        bits = np.array([(number, bit) for number in numbers for bit in range(circuit.words[number].width)])
-        both = np.concatenate([generator.permutation(each.reshape(-1, 2)) for each in (narrow, bits)])[:at_most]
-        both = both.astype(np.int64)
+        number = np.array(numbers, dtype=np.int64)
+        width = np.array([circuit.words[each].width for each in numbers], dtype=np.int64)
+        wide = number[width > 1]
+        word = np.repeat(number, width)
+        bit = np.arange(len(word)) - np.repeat(np.cumsum(width) - width, width)
+        narrow = generator.permutation(np.stack([wide, np.full_like(wide, _NARROW)], axis=1))
+        both = np.concatenate([narrow, generator.permutation(np.stack([word, bit], axis=1))])[:at_most]
         return cls(both[:, 0], both[:, 1])
 
     def __len__(self) -> int:
@@ -62,11 +65,13 @@ def exposing_samples(
     Returns:
         (samples, codes) int64.
     """
-    run = _Run(space, words.circuit)
+    run = _Run(space, words)
     # What one call costs besides, a small circuit spends better on more samples.
     batch = max(words.at_once, min(_MOST_SAMPLES, _CODES // words.codes))
     rounds = min(_MOST_ROUNDS, samples_affordable(words) // (2 * words.at_once))
     rounds = rounds * min(at_most, _FULL) // _FULL
+    if not rounds:
+        return np.empty((0, space.size), dtype=np.int64)
     faults = Faults.of(words.circuit, words.watched, words.at_once * max(1, rounds // 2), generator)
     depth = np.full(len(faults), -1, dtype=np.int64)
     parent = np.zeros((len(faults), space.size), dtype=np.int64)
@@ -129,11 +134,16 @@ class _Run:
         out: the depth of a fault that changes an output.
     """
 
-    def __init__(self, space: Space, circuit: Circuit) -> None:
-        self._space, self._circuit = space, circuit
-        self._level = {word: level + 1 for level, (_, words) in enumerate(circuit.values) for word in words}
+    def __init__(self, space: Space, words: CircuitWords) -> None:
+        circuit, waves = words.circuit, words.waves
+        self._space, self._waves = space, waves
+        self._width = np.array([word.width for word in circuit.words], dtype=np.int64)
+        self._signed = np.array([word.signed for word in circuit.words])
         self.out = len(circuit.values) + 1
-        self._level |= {word: self.out for result in circuit.results for word in result}
+        layers = [numbers for _, numbers in circuit.values]
+        levels = [*enumerate(layers, start=1), *((self.out, numbers) for numbers in circuit.results)]
+        # A layer's words are of one stream.
+        self._levels = [(level, int(waves.stream[each[0]]), waves.place[list(each)]) for level, each in levels if each]
 
     def depths(self, rows: IntArray, word: IntArray, bit: IntArray) -> IntArray:
         """How far each fault comes in a sample of its own: 0 for nowhere, or the number of the last layer it changes.
@@ -145,38 +155,30 @@ class _Run:
             word, bit: (samples,) the fault of each.
         """
         inputs = self._space.split(rows)
-        order = np.argsort(word, kind="stable")
-        starts = np.searchsorted(word[order], np.arange(len(self._circuit.words) + 1))
         depth = np.full(len(rows), -1, dtype=np.int64)
+        place = np.full(len(self._width), -1, dtype=np.int64)
 
-        def altered(number: int, codes: IntArray) -> IntArray:
-            here = order[starts[number] : starts[number + 1]]
-            if not len(here):
-                return codes
-            made = codes.reshape(len(rows), -1).copy()
-            right = made[here]
+        def altered(numbers: IntArray, values: IntArray) -> None:
+            place[numbers] = np.arange(len(numbers))
+            at = place[word]
+            here = np.flatnonzero(at >= 0)
+            place[numbers] = -1
+            right = values[at[here], here]
             flip = bit[here][:, None]
-            wrong = np.where(
-                flip == _NARROW, self._narrowed(number, right), right ^ (np.int64(1) << np.maximum(flip, 0))
-            )
+            narrow = self._narrowed(word[here], right)
+            wrong = np.where(flip == _NARROW, narrow, right ^ (np.int64(1) << np.maximum(flip, 0)))
             depth[here[(wrong != right).any(axis=1)]] = 0
-            made[here] = wrong
-            return made.reshape(codes.shape)
+            values[at[here], here] = wrong
 
-        right = self._circuit.word_values(inputs)
-        faulty = self._circuit.word_values(inputs, altered)
-        for number, (one, other) in enumerate(zip(right, faulty, strict=True)):
-            level = self._level.get(number)
-            if level is not None:
-                differs = (one != other).reshape(len(rows), -1).any(axis=1)
-                depth[differs] = np.maximum(depth[differs], level)
+        right, faulty = self._waves.values(inputs), self._waves.values(inputs, altered)
+        for level, stream, places in self._levels:
+            differs = (right[stream][places] != faulty[stream][places]).any(axis=(0, 2))
+            depth[differs] = np.maximum(depth[differs], level)
         return depth
 
-    def _narrowed(self, number: int, codes: IntArray) -> IntArray:
-        """What is left of a word in a bit less."""
-        word = self._circuit.words[number]
-        above = 64 - (word.width - 1)
-        if word.signed:
-            return (codes << above) >> above
-        narrow: IntArray = codes & ((1 << (word.width - 1)) - 1)
+    def _narrowed(self, numbers: IntArray, codes: IntArray) -> IntArray:
+        """What is left of words, (words, beats), in a bit less each."""
+        less, signed = (each[numbers][:, None] for each in (self._width - 1, self._signed))
+        above = np.where(signed, 64 - less, 0)
+        narrow: IntArray = np.where(signed, (codes << above) >> above, codes & ((np.int64(1) << less) - 1))
         return narrow

@@ -83,6 +83,11 @@ class VerifyReport:
         """What the command line returns: 0 for equal, 1 for a mismatch."""
         return 0 if self.equal else 1
 
+    @property
+    def file_name(self) -> str:
+        """Of the report, in the project's folder."""
+        return REPORT_FILE
+
     def to_json(self) -> str:
         """Everything but the timing: the same project, vectors and compiler give the same bytes."""
         document = {
@@ -116,12 +121,12 @@ class VerifyReport:
         return json.dumps(document, indent=2) + "\n"
 
     def write_report(self, directory: Path) -> Path:
-        """Write ``verify.json`` into a folder, whole or not at all; the file's path.
+        """Write ``to_json`` into a folder as ``file_name``, whole or not at all; the file's path.
 
         Raises:
             ProjectError: the file system refuses.
         """
-        target = Path(directory) / REPORT_FILE
+        target = Path(directory) / self.file_name
         try:
             self._write(target)
         except OSError as error:

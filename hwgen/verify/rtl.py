@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from hwgen.errors import InputError
 from hwgen.fixed import IntArray
 from hwgen.tools import Cache, Progress, find_compiler
 from hwgen.tools.verilator import find_verilator
+from hwgen.verify.axis import verify_opened_axis
 from hwgen.verify.report import FEW_SAMPLES, Timing
 from hwgen.verify.rtl_engine import RtlEngine, Traffic, check_waveform, write_waveform
 from hwgen.verify.rtl_explain import explain
@@ -37,6 +39,7 @@ def verify_rtl(
     jobs: int | None = None,
     isolated: bool = True,
     waveform: Path | None = None,
+    axis: bool = False,
     progress: Progress | None = None,
 ) -> RtlReport:
     """Simulate a Verilog project with Verilator, and compare every output code and the latency.
@@ -54,9 +57,10 @@ def verify_rtl(
         jobs: compilers at a time; None for one a usable core.
         isolated: simulate in a process of its own.
         waveform: where to write a VCD file of the run as well.
+        axis: drive the module behind its AXI4-Stream wrapper; a stall is then a receiver that is not ready.
         progress: told what is being done.
     Returns:
-        The report; ``report.equal`` is the verdict.
+        The report; ``report.equal`` is the verdict. Of the wrapper it is an ``AxisReport``.
     Raises:
         ProjectError: the folder holds no Verilog project, or a damaged one.
         InputError: no samples, inputs that do not fit the network, percentages out of range, or no place for the
@@ -65,6 +69,10 @@ def verify_rtl(
         ToolFailedError: Verilator refuses the Verilog.
     """
     traffic = Traffic(gap_percent, stall_percent, seed)
+    if waveform is not None and axis:
+        raise InputError(
+            "a waveform is of the module itself, not of its AXI4-Stream wrapper; leave out one of the two."
+        )
     if waveform is not None:
         check_waveform(waveform)
     project = open_rtl_project(Path(directory))
@@ -73,6 +81,8 @@ def verify_rtl(
     check_request(project.network, samples, given, seed)
     store = Cache.of_user() if cache else None
     engine = RtlEngine(find_verilator(), find_compiler(compiler), traffic, store, jobs, isolated, progress)
+    if axis:
+        return verify_opened_axis(project, engine, samples=samples, given=given, seed=seed)
     return verify_opened_rtl(project, engine, samples=samples, given=given, seed=seed, waveform=waveform)
 
 

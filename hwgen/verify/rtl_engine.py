@@ -18,6 +18,7 @@ MOST_PERCENT = 95
 
 _CODES_A_CALL = 1 << 23  # inputs, outputs and timing of one call; 64 MB
 _HARNESS = "harness.cpp"
+_SHARED = ("codes.h", "random.h")
 _FUNCTION = "hwgen_rtl_run"
 _SETTINGS = 7  # columns; the order is that of harness.cpp
 _TIMINGS = 4
@@ -45,10 +46,10 @@ class Traffic:
             if not 0 <= percent <= MOST_PERCENT:
                 raise InputError(f"{name} are 0 to {MOST_PERCENT} percent of the cycles, got {percent}.")
 
-    def row(self, block: int, latency_cycles: int, traced: tuple[int, int]) -> list[int]:
-        """The harness's settings for one call."""
+    def row(self, block: int, latency_cycles: int) -> list[int]:
+        """The settings that both harnesses have, for one call."""
         seed = (self.seed * 1_000_003 + block) & ((1 << 63) - 1)
-        return [seed, self.gap_percent, self.stall_percent, latency_cycles, int(self.alone), *traced]
+        return [seed, self.gap_percent, self.stall_percent, latency_cycles, int(self.alone)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,7 +150,7 @@ class RtlEngine:
         self, project: RtlProject, library: Path, inputs: Sequence[IntArray], block: int, traced: tuple[int, int]
     ) -> Simulated:
         settings = np.zeros((len(inputs[0]), _SETTINGS), dtype=np.int64)
-        settings[0] = self.traffic.row(block, project.latency_cycles, traced)
+        settings[0] = [*self.traffic.row(block, project.latency_cycles), *traced]
         sizes = [*(port.value.size for port in project.outputs), _TIMINGS]
         *outputs, timing = call_library(library, _FUNCTION, [*inputs, settings], sizes, isolated=self.isolated)
         cycle_in, cycle_out, latency, surplus = timing.T
@@ -194,11 +195,14 @@ def check_waveform(target: Path) -> None:
 
 def simulation_tree(project: RtlProject, *, traced: bool) -> VerilatedTree:
     """A project's Verilog, with the harness for its ports."""
-    harness = {
-        _HARNESS: (data_folder("rtl_sim") / _HARNESS).read_bytes(),
-        "ports.h": ports_header(project.inputs, project.outputs).encode(),
-    }
+    harness = harness_files(_HARNESS, project.inputs, project.outputs)
     return VerilatedTree(project.files, project.sources, project.top, harness, traced)
+
+
+def harness_files(main: str, inputs: Sequence[SimulatedPort], outputs: Sequence[SimulatedPort]) -> dict[str, bytes]:
+    """One of the harnesses of ``rtl_sim/``, with what it includes and the ports of the module it drives."""
+    files = {name: (data_folder("rtl_sim") / name).read_bytes() for name in (main, *_SHARED)}
+    return {**files, "ports.h": ports_header(inputs, outputs).encode()}
 
 
 def ports_header(inputs: Sequence[SimulatedPort], outputs: Sequence[SimulatedPort]) -> str:

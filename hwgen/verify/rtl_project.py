@@ -80,7 +80,7 @@ class RtlProject:
 
     Attributes:
         network: what it must compute.
-        top: name of its top module.
+        top: name of its top module; ``axis`` is that of the same behind AXI4-Stream.
         inputs, outputs: ports, in the network's order.
         latency_cycles: what it says of itself.
         circuit: that it was written from; it says where to look, and what is right is the network's to say.
@@ -93,6 +93,7 @@ class RtlProject:
 
     network: Network
     top: str
+    axis: str
     inputs: tuple[SimulatedPort, ...]
     outputs: tuple[SimulatedPort, ...]
     latency_cycles: int
@@ -144,16 +145,18 @@ def rtl_project_from_files(files: Mapping[str, bytes], where: str) -> RtlProject
         raise ProjectError(f"project {where!r} holds no Verilog; build it with 'hwgen build --target rtl'.")
     network = read_network(files, where)
     sources = listed_sources(document, files, where)
-    top, latency = document.get("top", network.name), document.get("latency_cycles")
-    if not isinstance(top, str) or not _is_count(latency):
+    top, axis = document.get("top", network.name), document.get("axis")
+    latency = document.get("latency_cycles")
+    if not isinstance(top, str) or not isinstance(axis, str) or not _is_count(latency):
         raise ProjectError(
-            f"project {where!r}: {PROJECT_FILE} should name the top and latency_cycles; build the project again."
+            f"project {where!r}: {PROJECT_FILE} should name the top, axis and latency_cycles; build the project again."
         )
     circuit = _read_circuit(files, network, where)
     verilog = {path: content for path, content in sorted(files.items()) if path in sources or path.endswith(".vh")}
     return RtlProject(
         network=network,
         top=top,
+        axis=axis,
         inputs=_ports(document, "inputs", "in", [source.value for source in network.inputs], where),
         outputs=_ports(document, "outputs", "out", [network.value(name) for name in network.outputs], where),
         latency_cycles=latency,

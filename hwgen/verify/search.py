@@ -19,6 +19,7 @@ _TARGETED_ROUNDS = frozenset({1, 2, 4, 8})
 _OPERATIONS_A_ROUND = 1 << 27  # multiply-adds; about a tenth of a second
 _CODES_A_ROUND = 1 << 22  # of every value of every sample; 32 MB
 _MOST_A_ROUND = 1024
+_MARKS = 1 << 27  # events of samples, a byte each; more are left for another round
 
 
 class Coverage:
@@ -55,18 +56,35 @@ class Coverage:
         if not sample_parts:
             return np.empty(0, dtype=np.int64)
         samples, events = np.concatenate(sample_parts), np.concatenate(event_parts)
-        samples, events = np.divmod(np.unique(samples * offset + events), offset)
-        chosen: list[int] = []
-        while samples.size and len(chosen) < at_most:
-            best = int(np.bincount(samples).argmax())
-            chosen.append(best)
-            reached = np.zeros(offset, dtype=np.bool_)
-            reached[events[samples == best]] = True
-            left = ~reached[events]
-            samples, events = samples[left], events[left]
-        if chosen:
+        chosen = _covering(samples, events, offset, at_most)
+        if len(chosen):
             self.add({name: codes[chosen] for name, codes in values.items()})
-        return np.array(chosen, dtype=np.int64)
+        return chosen
+
+
+def _covering(samples: IntArray, events: IntArray, count: int, at_most: int) -> IntArray:
+    """Samples that have, together, all events, or as many as so few can: greedy, those with the most first.
+
+    Args:
+        samples, events: of each occurrence; events are below ``count``.
+    """
+    if not len(samples):
+        return samples
+    occurs = np.zeros(count, dtype=np.bool_)
+    occurs[events] = True
+    row = np.cumsum(occurs) - 1
+    rows, columns = int(row[-1]) + 1, int(samples.max()) + 1
+    has = np.zeros((min(rows, max(1, _MARKS // columns)), columns), dtype=np.bool_)
+    kept = row[events] < len(has)
+    has[row[events[kept]], samples[kept]] = True
+    gain = has.sum(axis=0)
+    chosen: list[int] = []
+    while len(chosen) < at_most and gain[best := int(gain.argmax())]:
+        chosen.append(best)
+        reached = np.flatnonzero(has[:, best])
+        gain -= has[reached].sum(axis=0)
+        has[reached] = False
+    return np.array(chosen, dtype=np.int64)
 
 
 def samples_at_once(network: Network) -> int:

@@ -278,6 +278,12 @@ def _layer_coverage(points: tuple[Critical, ...], coverage: Coverage) -> tuple[L
     return tuple(found)
 
 
-def project_vectors(network: Network, samples: int = 200, seed: int = 0) -> tuple[IntArray, ...]:
-    """Input codes for a project's own testbench: (samples, *shape) int64 an input, every kind of vector among them."""
-    return make_vectors(network, samples, seed).inputs
+def project_vectors(
+    network: Network, samples: int = 200, seed: int = 0, circuit: Circuit | None = None
+) -> tuple[IntArray, ...]:
+    """Input codes for a project's own testbench: (samples, *shape) int64 an input, every kind of vector among them.
+
+    Args:
+        circuit: the project's, where it has one; as of ``make_vectors``.
+    """
+    return make_vectors(network, samples, seed, circuit=circuit).inputs

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hwgen.circuit import TARGETS, Circuit, ClockPlan, Optimize, circuit_terms, default_interface, lower
+from hwgen.circuit import AMD, Circuit, ClockPlan, Optimize, Waves, circuit_terms, default_interface, lower
 from hwgen.errors import CircuitError, UnsupportedError
 from hwgen.fixed import IntArray
 from hwgen.ir import Network, value_ranges
@@ -23,7 +23,7 @@ _MOST_SAMPLES = 512  # of a call
 _MOST_WATCHED = 4096  # words
 _MOST_TERMS = 5000
 _CODES_AT_ONCE = 1 << 22  # of every beat of every watched word; 32 MB
-_CODES_A_CALL = 1024  # what calling NumPy costs, in codes that it handles meanwhile
+_CODES_A_STEP = 1024  # what a few calls of NumPy cost, in codes that it handles meanwhile
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,12 +73,13 @@ class Words(ABC):
 
     @abstractmethod
     def blocks(self, space: Space, rows: IntArray) -> Iterator[IntArray]:
-        """Each watched word in turn, or several of one kind: (words, samples, beats) int64."""
+        """The watched words in order, some at a time: (words, samples, beats) int64."""
 
     def seen(self, space: Space, rows: IntArray) -> Seen:
         """What samples, at most ``at_once``, make of the words."""
         blocks = list(self.blocks(space, rows))
-        middle = np.concatenate([block[:, :, block.shape[2] // 2] for block in blocks])
+        middles = [block[:, :, block.shape[2] // 2] for block in blocks]
+        middle = middles[0] if len(middles) == 1 else np.concatenate(middles)
         if all(block.shape[2] == 1 for block in blocks):
             return Seen(middle, middle, middle)
         low, high = (np.concatenate([end(block, axis=2) for block in blocks]) for end in (np.min, np.max))
@@ -106,26 +107,36 @@ class Words(ABC):
 
 
 class CircuitWords(Words):
-    """Words of a circuit that can change, spread evenly where there are very many."""
+    """Words of a circuit that can change, spread evenly where there are very many.
+
+    Attributes:
+        watched: their numbers in the circuit, those of a stream side by side.
+        codes: of every word, in every beat of a sample.
+    """
 
     called = "words of the circuit"
 
     def __init__(self, circuit: Circuit) -> None:
         changing = [number for number, word in enumerate(circuit.words) if word.low < word.high]
-        self.watched = changing[:: max(1, -(-len(changing) // _MOST_WATCHED))]
-        self.circuit = circuit
+        self.circuit, self.waves = circuit, Waves(circuit)
+        stream, place = self.waves.stream.tolist(), self.waves.place.tolist()
+        changing = changing[:: max(1, -(-len(changing) // _MOST_WATCHED))]
+        self.watched = sorted(changing, key=lambda number: (stream[number], place[number]))
+        self._places = [
+            np.array([place[number] for number in self.watched if stream[number] == each], dtype=np.int64)
+            for each in range(len(circuit.streams))
+        ]
         self.low = np.array([circuit.words[number].low for number in self.watched], dtype=np.int64)
         self.high = np.array([circuit.words[number].high for number in self.watched], dtype=np.int64)
         beats = [circuit.streams[word.stream].beats for word in circuit.words]
-        self.codes = sum(beats)  # of a sample
+        self.codes = sum(beats)
         self.at_once = int(np.clip(_CODES_AT_ONCE // self.codes, 1, _MOST_SAMPLES))
-        self.cost = len(circuit.words) * _CODES_A_CALL + self.at_once * self.codes
+        self.cost = self.waves.steps * _CODES_A_STEP + self.at_once * self.codes
 
     def blocks(self, space: Space, rows: IntArray) -> Iterator[IntArray]:
-        watched = set(self.watched)
-        for number, codes in enumerate(self.circuit.word_values(space.split(rows))):
-            if number in watched:
-                yield codes.reshape(1, len(rows), -1)
+        for values, places in zip(self.waves.values(space.split(rows)), self._places, strict=True):
+            if len(places):
+                yield values[places]
 
 
 def small_circuit(network: Network) -> Circuit | None:
@@ -135,7 +146,7 @@ def small_circuit(network: Network) -> Circuit | None:
     try:
         if circuit_terms(network, interface) > _MOST_TERMS:
             return None
-        return lower(network, TARGETS["generic"], ClockPlan(None), interface, Optimize.LATENCY)
+        return lower(network, AMD, ClockPlan(None), interface, Optimize.LATENCY)
     except (UnsupportedError, CircuitError):
         return None
 
@@ -154,7 +165,7 @@ class NetworkWords(Words):
         self.low = np.concatenate([ranges[name].low for name in self._names] or [np.empty(0, dtype=np.int64)])
         self.high = np.concatenate([ranges[name].high for name in self._names] or [np.empty(0, dtype=np.int64)])
         self.at_once = samples_at_once(network)
-        self.cost = len(network.layers) * _CODES_A_CALL + self.at_once * sum(
+        self.cost = len(network.layers) * _CODES_A_STEP + self.at_once * sum(
             value.size for value in network.values().values()
         )
 

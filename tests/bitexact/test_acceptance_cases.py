@@ -41,21 +41,17 @@ def test_a_case_is_exact(case: Case, cxx: str, tmp_path: Path) -> None:
     assert run_case(case, tmp_path, cxx).verdict == "exact"
 
 
-def test_a_model_that_hwgen_refuses_is_a_row_with_the_sentence(cxx: str, tmp_path: Path) -> None:
+def test_what_a_case_leaves_unquantized_has_hls4mls_type_and_the_row_says_so(cxx: str, tmp_path: Path) -> None:
     case = Case("test_quantizer_parsing", "QDense(8, in 10, kernel_quantizer=None, ones)", "array_equal")
-    result = run_case(case, tmp_path, cxx)
-    assert result.verdict == "refused"
-    assert result.note == (
-        "layer 'q_dense' (QDense): kernel_quantizer is None: its weights are not quantized; give their type, for "
-        "example --quantize 'q_dense=fixed<16,6,RND,SAT>' (quantize={'q_dense': 'fixed<16,6,RND,SAT>'} in Python), or "
-        "use QDense with kernel_quantizer."
-    )
+    note = "800 outputs of 100 samples equal; given `--quantize 'q_dense=fixed<24,8,RND,SAT>'`"
+    assert run_case(case, tmp_path, cxx) == Result("exact", note)
 
 
 def test_a_trained_model_that_is_not_there_is_not_run(cxx: str, tmp_path: Path) -> None:
     case = Case("test_accuracy", "example-models keras/qkeras_3layer", "qkeras accuracy > 0.70")
     result = run_case(case, tmp_path, cxx, shared=tmp_path)
-    assert result == Result("not run", "hls4ml downloads the trained model, and it is not beside this checkout")
+    told = "hls4ml downloads the trained model, and QKERAS_3layer.h5 is not beside this checkout"
+    assert result == Result("not run", told)
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ from collections import Counter
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from oracle.keras_environment import building, quantizers, tf
+from oracle.keras_environment import building, qkeras, quantizers, tf
 from oracle.quantizer_rational import Exact, each, exact_activation, exact_parameter
 from oracle.random_quantizers import activation_quantizer, bias_quantizer, kernel_quantizer
 
@@ -91,7 +92,7 @@ def by_hwgen_elementwise(text: str, inputs: NDArray[np.float32], internal: Sigmo
     """As an activation; powers of two as parameters, which may be on no grid."""
     config = parse_quantizer_config(text, "here", internal)
     if isinstance(config, PowerOfTwo):
-        return power_of_two_values(inputs, config)[0]
+        return power_of_two_values(inputs, config, "here")[0]
     return by_hwgen_activation(text, fractions(inputs), internal).tolist()
 
 
@@ -135,6 +136,27 @@ def test_cases_of_qkeras_itself_are_reproduced_at_every_point(shared: Path) -> N
             if not case["verified_on_pypi_qkeras_0_9_0"]:
                 assert snapped(case["actual_on_pypi_0_9_0"], np.array(exact, dtype=object)) == exact, text
     assert (corrected, refused) == (3, 1)
+
+
+@pytest.mark.parametrize("quantizer", [qkeras.quantized_po2, qkeras.quantized_relu_po2])
+@pytest.mark.parametrize("bits", [9, 18, 32])
+def test_powers_of_two_of_many_bits_end_at_zero_as_in_float32(quantizer: Any, bits: int) -> None:
+    inputs = np.array([0, 1e-8, -1e-8, 1.5e-7, -2e-7, 3, 1e6, -1e6, 5e8, -7], dtype=np.float32)
+    with building():
+        expected = np.asarray(quantizer(bits, max_value=2**20, use_ste=False)(inputs)).tolist()
+    config = PowerOfTwo(bits, 2**20, quantizer is qkeras.quantized_po2, quadratic=False, floor=False)
+    values, remark = power_of_two_values(inputs, config, "here")
+    assert (values, remark) == (expected, None)
+    assert 0 in values
+
+
+def test_a_power_of_two_that_is_infinite_in_float32_is_refused() -> None:
+    config = PowerOfTwo(18, None, signed=True, quadratic=False, floor=False)
+    with pytest.raises(UnsupportedError) as caught:
+        power_of_two_values(np.array([1.0, 3e38], dtype=np.float32), config, "layer 'it' (QDense), kernel")
+    assert str(caught.value) == (
+        "layer 'it' (QDense), kernel: a weight's power of two is infinite in float32; give max_value, or train again."
+    )
 
 
 def levels(text: str) -> list[Fraction]:

@@ -12,7 +12,7 @@ from oracle.keras_environment import building, keras, qkeras
 import hwgen
 from hwgen import reference
 from hwgen.circuit import TARGETS, ClockPlan, lower
-from hwgen.errors import UnsupportedError
+from hwgen.errors import InputError, UnsupportedError
 
 KINDS = ("QSimpleRNN", "QLSTM", "QGRU")
 FUZZ = int(os.environ.get("HWGEN_FUZZ", "300"))
@@ -86,6 +86,61 @@ def test_more_unrolled_layers_are_those_of_qkeras(kind: str, seed: int, tmp_path
     check(kind, seed, tmp_path)
 
 
+def given_cell(kind: str, tmp_path: Path, **options: Any) -> tuple[Any, Path]:
+    """A layer with tanh and sigmoid as they are, and its file."""
+    quantizer = "quantized_bits(4,0,alpha=1)"
+    names = ("kernel_quantizer", "recurrent_quantizer", "bias_quantizer", "state_quantizer")
+    stated = dict.fromkeys(names, quantizer) | {"activation": "tanh", "state_quantizer": "quantized_bits(12,1,alpha=1)"}
+    stated |= options
+    if kind != "QSimpleRNN":
+        stated.setdefault("recurrent_activation", "sigmoid")
+    with building():
+        keras.utils.set_random_seed(3)
+        model = keras.Sequential([keras.layers.Input((3, 2)), getattr(qkeras, kind)(2, name="cell", **stated)])
+        model.save(tmp_path / "model.h5")
+    return model, tmp_path / "model.h5"
+
+
+DATA = (np.arange(60).reshape(10, 3, 2) * 7 % 16 - 8) / 8  # on the grid of fixed<4,1>
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gates_of_a_given_type_are_near_those_of_qkeras(kind: str, tmp_path: Path) -> None:
+    model, path = given_cell(kind, tmp_path)
+    loaded = hwgen.load(path, input_type="fixed<4,1>", quantize={"cell": "fixed<12,2,RND,SAT>"})
+    (found,) = reference.decode(loaded.network, [loaded.codes(DATA)])
+    with building():
+        expected = np.asarray(model(np.float32(DATA)), dtype=np.float64)
+    # Half a step of 2**-10 from each of a few gates and states.
+    assert np.abs(found - expected).max() < 2.0**-7
+    assert not loaded.network.float32_exact
+    rounded = "gives is rounded to fixed<12,2,RND,SAT>, as --quantize says; Keras rounds nothing there."
+    assert f"layer 'cell': what its tanh {rounded}" in loaded.network.notes
+    assert (f"layer 'cell': what its sigmoid {rounded}" in loaded.network.notes) == (kind != "QSimpleRNN")
+
+
+def test_weights_and_gates_may_have_types_of_their_own(tmp_path: Path) -> None:
+    _, path = given_cell("QSimpleRNN", tmp_path, kernel_quantizer=None)
+    network = hwgen.load(
+        path, input_type="fixed<4,1>", quantize={"cell": "fixed<5,1,RND,SAT>:fixed<6,1,RND,SAT>"}
+    ).network
+    assert (
+        "layer 'cell': what the model leaves unquantized of its weights and bias is rounded to fixed<5,1,RND,SAT>, as "
+        "--quantize says; Keras rounds nothing there."
+    ) in network.notes
+    assert "fixed<6,1>" in {str(layer.output.type) for layer in network.layers if layer.name.endswith("h_next")}
+
+
+def test_a_type_for_what_the_model_quantizes_is_refused(tmp_path: Path) -> None:
+    _, path = given_cell("QSimpleRNN", tmp_path)
+    with pytest.raises(InputError) as caught:
+        hwgen.load(path, input_type="fixed<4,1>", quantize={"cell": "fixed<5,1,RND,SAT>:fixed<6,1,RND,SAT>"})
+    assert str(caught.value) == (
+        "layer 'cell' (QSimpleRNN): quantize gives two types, for weights and for what its activations give, and the "
+        "model leaves no weights unquantized; give the one for activations: 'cell=fixed<6,1,RND,SAT>'."
+    )
+
+
 def refusal(tmp_path: Path, kind: str, shape: tuple[int, ...] = (2, 2), **options: Any) -> str:
     """The sentence that refuses a layer with such options."""
     quantizer = "quantized_bits(4,0,alpha=1)"
@@ -104,14 +159,19 @@ def refusal(tmp_path: Path, kind: str, shape: tuple[int, ...] = (2, 2), **option
 def test_what_cannot_be_unrolled_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path, "QLSTM", recurrent_activation="sigmoid") == (
         "layer 'cell' (QLSTM): recurrent_activation 'sigmoid' is not quantized, and what it gives is multiplied and "
-        "fed back; use a quantizer such as quantized_tanh or quantized_sigmoid."
+        "fed back; give its type, for example --quantize 'cell=fixed<16,6,RND,SAT>' "
+        "(quantize={'cell': 'fixed<16,6,RND,SAT>'} in Python), or use a quantizer such as quantized_tanh or "
+        "quantized_sigmoid."
     )
     assert refusal(tmp_path, "QSimpleRNN", kernel_quantizer=None) == (
-        "layer 'cell' (QSimpleRNN): kernel_quantizer is None: its weights are not quantized; give it a quantizer."
+        "layer 'cell' (QSimpleRNN): kernel_quantizer is None: its weights are not quantized; give their type, for "
+        "example --quantize 'cell=fixed<16,6,RND,SAT>' (quantize={'cell': 'fixed<16,6,RND,SAT>'} in Python), or use "
+        "QSimpleRNN with kernel_quantizer."
     )
     assert refusal(tmp_path, "QGRU", bias_quantizer=None) == (
-        "layer 'cell' (QGRU): bias_quantizer is None: its bias is not quantized; give it a quantizer, or set "
-        "use_bias=False."
+        "layer 'cell' (QGRU): bias_quantizer is None: its bias is not quantized; give its type, for example "
+        "--quantize 'cell=fixed<16,6,RND,SAT>' (quantize={'cell': 'fixed<16,6,RND,SAT>'} in Python), or train with a "
+        "bias_quantizer or use_bias=False."
     )
     assert refusal(tmp_path, "QSimpleRNN", (1, 2, 2), stateful=True) == (
         "layer 'cell' (QSimpleRNN): option stateful=True is not supported; only False is."
@@ -123,18 +183,18 @@ def test_what_cannot_be_unrolled_is_refused(tmp_path: Path) -> None:
 
 
 def test_steps_too_far_apart_for_one_grid_are_refused(tmp_path: Path) -> None:
-    # quantized_po2(9) takes a bias of 0 for 2**-128. In steps of that, and of 2**-3 of the input, 0.5 is 2**124.
+    # quantized_po2(8) takes a bias of 0 for 2**-64. In steps of that, and of 2**-3 of the input, 0.5 is 2**60.
     kernels = {"kernel_initializer": keras.initializers.Constant(0.5), "recurrent_initializer": "zeros"}
-    told = refusal(tmp_path, "QSimpleRNN", bias_quantizer="quantized_po2(9)", **kernels)
+    told = refusal(tmp_path, "QSimpleRNN", bias_quantizer="quantized_po2(8)", **kernels)
     assert told == (
-        "layer 'cell' (QSimpleRNN): in the finest steps of its kernels and bias, its weights would need 125 bits "
+        "layer 'cell' (QSimpleRNN): in the finest steps of its kernels and bias, its weights would need 61 bits "
         "(at most 60); use quantizers whose steps are closer."
     )
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_kernels_too_far_apart_for_one_grid_are_refused(kind: str, tmp_path: Path) -> None:
-    tiny = {"recurrent_quantizer": "quantized_po2(9)", "recurrent_initializer": "zeros"}
+    tiny = {"recurrent_quantizer": "quantized_po2(8)", "recurrent_initializer": "zeros"}
     assert refusal(tmp_path, kind, **tiny).startswith(
         f"layer 'cell' ({kind}): in the finest steps of its kernels and bias, its weights would need "
     )

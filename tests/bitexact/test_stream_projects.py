@@ -13,13 +13,6 @@ from hwgen.circuit import Interface
 from hwgen.emit import Strategy, hls_project
 from hwgen.verify import verify_project
 
-pytestmark = pytest.mark.usefixtures("own_cache")
-
-
-@pytest.fixture
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HWGEN_CACHE_DIR", str(tmp_path / "cache"))
-
 
 def test_a_stream_is_equal_as_it_is_synthesized_and_a_wrong_weight_is_found_in_its_layer(
     tmp_path: Path, cxx: str

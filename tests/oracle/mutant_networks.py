@@ -163,10 +163,10 @@ def mutant_network(seed: int, *, convolution: bool = False, wide: bool = False) 
     return check_network(Network("net", (growth.source,), tuple(growth.layers), (growth.last.name,)))
 
 
-def stream_network(seed: int) -> Network:
-    """An image of 4 by 4 codes of 2 bits: sliding windows, where ``seed`` is odd two branches that meet again."""
+def stream_network(seed: int, bits: int = 2) -> Network:
+    """An image of 4 by 4 codes: sliding windows, where ``seed`` is odd two branches that meet again."""
     random = Random(seed)
-    x = Value("x", (4, 4, 1), FixedType(random.choice([True, False]), 2, 1))
+    x = Value("x", (4, 4, 1), FixedType(random.choice([True, False]), bits, 1))
     growth = _Growth(random, Input(x, None), [], x)
     roundings = list(Rounding)
 

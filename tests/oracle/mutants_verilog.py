@@ -13,6 +13,7 @@ _SLICE = r"(\w+)\[(\d+)(?::(\d+))?\]"
 _INSTANCE = re.compile(r"^\s*\w+ (#\(.*\) )?\w+ \(")
 _COMPARED = {" > ": (" >= ", " < "), " < ": (" <= ", " > "), " >= ": (" > ", " < "), " <= ": (" < ", " >= ")}
 _LOGIC = {" == ": " != ", " != ": " == ", " && ": " || ", " || ": " && "}
+_WRAPPER = "_axis.v"
 _FLOW = frozenset({"ce", "rst", "valid", "in_valid", "out_valid"})
 
 
@@ -31,13 +32,13 @@ class _Declared:
     direction: str
 
 
-def verilog_mutants(files: Mapping[str, bytes], left_out: str = "_axis.v", library: Sequence[str] = ()) -> list[Mutant]:
-    """Every mutant of the modules below ``rtl/``, one kind of file left out, and of some modules of the library."""
+def verilog_mutants(files: Mapping[str, bytes], library: Sequence[str] = ()) -> list[Mutant]:
+    """Every mutant of the modules below ``rtl/``, the AXI4-Stream wrapper left out, and of some of the library."""
     found: list[Mutant] = []
     for path, content in sorted(files.items()):
         generated = path.startswith("rtl/") and path.count("/") == 1 and path.endswith(".v")
         used = path in [f"rtl/lib/{name}.v" for name in library]
-        if used or (generated and not path.endswith(left_out)):
+        if used or (generated and not path.endswith(_WRAPPER)):
             found.extend(_of_module(path, content.decode()))
     return found
 
@@ -52,6 +53,12 @@ def stream_mutants(files: Mapping[str, bytes], library: Sequence[str]) -> list[M
         or mutant.path.endswith(("_window.v", "_gather.v", "_join.v"))
         or re.search(r"valid|step|row|column", mutant.before)
     ]
+
+
+def axis_mutants(files: Mapping[str, bytes]) -> list[Mutant]:
+    """Those of the AXI4-Stream wrapper and of its register slice."""
+    paths = [path for path in sorted(files) if path.endswith((_WRAPPER, "/hwgen_register_slice.v"))]
+    return [mutant for path in paths for mutant in _of_module(path, files[path].decode())]
 
 
 def _of_module(path: str, text: str) -> Iterator[Mutant]:

@@ -79,11 +79,10 @@ folder = "digits"
 def run(*command: str | Path, folder: Path) -> str:
     """Run a command and return what it printed; a failure shows all of it."""
     quiet = {"TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    own = {"HWGEN_CACHE_DIR": str(folder / "cache")}  # or a library that an earlier run compiled would be taken
     done = subprocess.run(
         [str(part) for part in command],
         cwd=folder,
-        env={**os.environ, **quiet, **own},
+        env={**os.environ, **quiet},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

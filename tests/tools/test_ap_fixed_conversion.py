@@ -5,13 +5,15 @@ import random
 from pathlib import Path
 
 import numpy as np
+import pytest
 from oracle.ap_fixed import Conversion, convert_in_every_mode
 from oracle.rational import code_limits
 
 from hwgen.fixed import FixedType, Overflow, Quantizer, Rounding, requantize
 
-# Each conversion costs a compiler about 0.4 s; the nightly run asks for more.
-CONVERSIONS = int(os.environ.get("HWGEN_AP_FIXED_CONVERSIONS", "40"))
+# Each conversion costs a compiler a second; a fuzz run makes a tenth as many as models, the nightly run asks for more.
+CONVERSIONS = int(os.environ.get("HWGEN_AP_FIXED_CONVERSIONS", "12"))
+FUZZ = int(os.environ.get("HWGEN_FUZZ", "300")) // 10
 SEED = int(os.environ.get("HWGEN_AP_FIXED_SEED", "0"))
 
 
@@ -41,13 +43,24 @@ def wide_conversion(rng: random.Random) -> Conversion:
     )
 
 
-def test_requantize_equals_the_ap_fixed_header_in_every_mode(cxx: str, tmp_path: Path) -> None:
-    rng = random.Random(SEED)
-    conversions = [wide_conversion(rng) if number % 4 == 3 else small_conversion(rng) for number in range(CONVERSIONS)]
-    for conversion, by_mode in zip(conversions, convert_in_every_mode(conversions, cxx, tmp_path), strict=True):
+def check(seed: int, count: int, cxx: str, folder: Path) -> None:
+    """Compare ``count`` random conversions, a quarter of them wide."""
+    rng = random.Random(seed)
+    conversions = [wide_conversion(rng) if number % 4 == 3 else small_conversion(rng) for number in range(count)]
+    for conversion, by_mode in zip(conversions, convert_in_every_mode(conversions, cxx, folder), strict=True):
         source = FixedType(conversion.signed, conversion.width, conversion.fraction)
         target = FixedType(conversion.target_signed, conversion.target_width, conversion.target_fraction)
         for (rounding, overflow), by_header in by_mode.items():
             quantizer = Quantizer(target, Rounding[rounding], Overflow[overflow])
             by_hwgen = requantize(conversion.codes, source, quantizer)
             assert by_hwgen.tolist() == by_header.tolist(), f"{source} to {quantizer}"
+
+
+def test_requantize_equals_the_ap_fixed_header_in_every_mode(cxx: str, tmp_path: Path) -> None:
+    check(SEED, CONVERSIONS, cxx, tmp_path)
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("batch", range(1, 1 + -(-FUZZ // 10)))
+def test_more_conversions_equal_the_header(batch: int, cxx: str, tmp_path: Path) -> None:
+    check(SEED + 1000 + batch, 10, cxx, tmp_path)

@@ -55,11 +55,17 @@ def engine() -> RtlEngine:
 QUICK = ("xcup", "ecp5", "generic")
 
 
+@pytest.fixture
+def run_cache() -> Cache:
+    """Yosys takes 20 s for xcup, which two tests count."""
+    return Cache.of_user()
+
+
 @pytest.mark.parametrize(
     "family", [pytest.param(name, marks=() if name in QUICK else pytest.mark.fuzz) for name in FAMILIES]
 )
-def test_netlists_of_every_family_compute_what_the_reference_does(project: Path, family: str) -> None:
-    found = map_project(open_rtl_project(project), family, engine=engine(), samples=300)
+def test_netlists_of_every_family_compute_what_the_reference_does(project: Path, family: str, run_cache: Cache) -> None:
+    found = map_project(open_rtl_project(project), family, engine=engine(), samples=300, cache=run_cache)
     assert found.simulated is not None
     assert found.simulated.equal
     assert found.layers[0].module == "pair"
@@ -68,7 +74,20 @@ def test_netlists_of_every_family_compute_what_the_reference_does(project: Path,
     assert found.total.flip_flops > 10
 
 
-def test_counts_are_those_of_a_run_of_yosys_by_hand(project: Path, tmp_path: Path) -> None:
+def test_an_estimate_has_the_registers_of_the_netlist_and_nearly_its_luts(project: Path, run_cache: Cache) -> None:
+    cells = hwgen.estimated(project).cells
+    assert cells is not None
+    netlist = map_project(open_rtl_project(project), "xcup", engine=None, samples=1, cache=run_cache)
+    made = {layer.module: layer.counts for layer in netlist.layers}
+    for layer in cells.layers:
+        counts = made[f"pair_{layer.layer}" if layer.layer else "pair"]
+        assert layer.flip_flops == counts.flip_flops
+        assert layer.carries == counts.carries
+        assert abs(layer.luts - counts.luts) <= 2
+    assert cells.luts > 10
+
+
+def test_counts_are_those_of_a_run_of_yosys_by_hand(project: Path, tmp_path: Path, run_cache: Cache) -> None:
     status, said = run_yosys(
         f"read_verilog -DHWGEN_AMD_PRIMITIVES -DHWGEN_AMD_CARRY8 {project}/rtl/pair_dense.v {project}/rtl/lib/*.v\n"
         f"synth_xilinx -family xcup -flatten -nodsp -nobram -nosrl -noiopad -noclkbuf -top pair_dense\n"
@@ -76,7 +95,7 @@ def test_counts_are_those_of_a_run_of_yosys_by_hand(project: Path, tmp_path: Pat
     )
     assert status == 0, said
     kinds = read_netlist(tmp_path / "netlist.json", "pair_dense").counts
-    found = map_project(open_rtl_project(project), "xcup", engine=None, samples=1)
+    found = map_project(open_rtl_project(project), "xcup", engine=None, samples=1, cache=run_cache)
     dense = next(layer.counts for layer in found.layers if layer.module == "pair_dense")
     assert dense.luts == sum(number for kind, number in kinds.items() if kind.startswith("LUT") or kind == "INV")
     assert dense.flip_flops == kinds["FDRE"]

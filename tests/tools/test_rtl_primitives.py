@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from oracle.netlists import cell_models
 from oracle.networks import random_inputs
 from oracle.parallel import circuit_of, parallel_networks
 from oracle.rtl_tools import run_yosys
@@ -16,6 +17,15 @@ from hwgen.resources import data_folder
 ADD3 = data_folder("templates") / "rtl" / "lib" / "hwgen_add3.v"
 CARRY4 = "-DHWGEN_AMD_PRIMITIVES"
 CARRY8 = "-DHWGEN_AMD_PRIMITIVES -DHWGEN_AMD_CARRY8"
+
+
+@pytest.fixture(scope="module")
+def amd_cells(amd_cells: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models of the cells that the structures are made of; every proof reads them anew, and all cells are 99."""
+    models = tmp_path_factory.mktemp("cells") / "cells.v"
+    models.write_text(cell_models(amd_cells, ["CARRY4", "CARRY8", "LUT6_2"]))
+    return models
+
 
 MITER = """
 design -copy-from {first} -as gold gold

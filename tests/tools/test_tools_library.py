@@ -10,7 +10,7 @@ from oracle.absence import missing
 from hwgen.errors import InputError, ProjectError, ToolFailedError
 from hwgen.tools import Cache, Compiler, SourceTree, build_library, call_library, find_compiler
 from hwgen.tools.call import UNWRITTEN
-from hwgen.tools.prelude import Prelude
+from hwgen.tools.prelude import ap_types_prelude
 from hwgen.tools.shared_library import compile_flags
 
 HEAD = '#include <cstddef>\n#include <cstdint>\nextern "C" int '
@@ -207,7 +207,7 @@ def test_three_units_precompile_the_headers_for_later(
     either: Compiler, tmp_path: Path, headers_tree: SourceTree
 ) -> None:
     build_library(headers_tree, either, tmp_path / "a.so", headers=tmp_path / "headers")
-    prelude = Prelude(tmp_path / "headers", headers_tree.ap_types_headers(), either, compile_flags(either))
+    prelude = ap_types_prelude(tmp_path / "headers", headers_tree.ap_types_headers(), either, compile_flags(either))
     assert prelude.exists
 
 

@@ -24,7 +24,7 @@ from hwgen.ir import (
     network_to_json,
 )
 from hwgen.tools import Cache, find_compiler
-from hwgen.tools.prelude import Prelude
+from hwgen.tools.prelude import ap_types_prelude
 from hwgen.tools.shared_library import compile_flags
 from hwgen.verify import (
     BatchOptions,
@@ -38,8 +38,6 @@ from hwgen.verify import (
     verify_project,
 )
 from hwgen.verify.run import simulation_tree
-
-pytestmark = pytest.mark.usefixtures("own_cache")
 
 # ---- a project written by hand: y = x @ [[1, -2], [3, 1]] + [0, 5], then both halved to 4 bits
 
@@ -318,7 +316,7 @@ def made(cxx: str, tmp_path: Path) -> Path:
     hls_project(generated_network(), strategy=Strategy.MULTIPLIERS, part="xcvu13p", clock_ns=5.0).write(folder)
     compiler = find_compiler(cxx)
     tree = simulation_tree(open_project(folder).tree, pristine=False, traced=False)
-    Prelude(Cache.of_user().headers, tree.ap_types_headers(), compiler, compile_flags(compiler)).options()
+    ap_types_prelude(Cache.of_user().headers, tree.ap_types_headers(), compiler, compile_flags(compiler)).options()
     return folder
 
 

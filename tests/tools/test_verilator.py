@@ -11,10 +11,9 @@ from oracle.absence import missing
 from hwgen.errors import ToolFailedError, ToolMissingError
 from hwgen.fixed import FixedType
 from hwgen.ir import Value
-from hwgen.resources import data_folder
 from hwgen.tools import Cache, call_library, find_compiler, verilator
 from hwgen.tools.verilator import VerilatedTree, Verilator, build_verilated, cpp_name, find_verilator
-from hwgen.verify.rtl_engine import ports_header
+from hwgen.verify.rtl_engine import harness_files
 from hwgen.verify.rtl_project import SimulatedPort
 
 
@@ -47,10 +46,7 @@ def tree(verilog: str = VERILOG) -> VerilatedTree:
     inputs, outputs = (
         (SimulatedPort(one, a, 1), SimulatedPort(two, b, 1)) for one, two in (("in_a__x", "in_b"), ("out_a", "out_b"))
     )
-    harness = {
-        "harness.cpp": (data_folder("rtl_sim") / "harness.cpp").read_bytes(),
-        "ports.h": ports_header(inputs, outputs).encode(),
-    }
+    harness = harness_files("harness.cpp", inputs, outputs)
     return VerilatedTree({"rtl/tiny.v": verilog.encode()}, ("rtl/tiny.v",), "tiny", harness)
 
 
@@ -60,9 +56,9 @@ def settings(samples: int, gaps: int = 0, stalls: int = 0, latency: int = 2) -> 
     return rows
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
-    return Cache(tmp_path_factory.mktemp("cache"))
+@pytest.fixture
+def cache() -> Cache:
+    return Cache.of_user()
 
 
 @pytest.mark.parametrize(("gaps", "stalls"), [(0, 0), (50, 0), (0, 50), (30, 60)])
@@ -91,6 +87,26 @@ def test_the_second_build_comes_from_the_cache(found: Verilator, cxx: str, cache
     assert [build.from_cache for build in builds] == [False, True]
     other = replace(found, identity="another Verilator")
     assert verilator.verilated_key(changed, other, compiler) != verilator.verilated_key(changed, found, compiler)
+
+
+def test_headers_are_precompiled_and_damaged_ones_fail_nothing(
+    found: Verilator, cxx: str, cache: Cache, tmp_path: Path
+) -> None:
+    own = Cache(tmp_path / "cache")
+    own.directory.mkdir()
+    (cache.directory / "libraries").mkdir(parents=True, exist_ok=True)
+    (own.directory / "libraries").symlink_to(cache.directory / "libraries")  # the runtime, which takes 7 s
+
+    def built(comment: str) -> list[Path]:
+        changed = tree(VERILOG.replace("b1, b2;", f"b1, b2; // {comment}"))
+        assert not build_verilated(changed, found, find_compiler(cxx), tmp_path / "x.so", cache=own).from_cache
+        return list(own.headers.glob("*/prelude.h.*"))
+
+    (precompiled,) = built("precompiled")
+    precompiled.write_bytes(b"damaged")
+    left = built("damaged")
+    # g++ passes over what it cannot read; clang++ stops, and it is made anew the next time.
+    assert left == [precompiled] or left == []
 
 
 @pytest.mark.parametrize(

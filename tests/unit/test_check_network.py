@@ -61,7 +61,19 @@ def test_a_name_that_some_language_cannot_write_is_refused(name: str) -> None:
 
 
 def test_words_are_reserved_for_each_language() -> None:
-    assert {"co_await", "xor_eq", "std", "always_ff", "endmodule", "logic", "None", "yield"} <= RESERVED
+    assert {
+        "co_await",
+        "xor_eq",
+        "std",
+        "linux",
+        "unix",
+        "main",
+        "always_ff",
+        "endmodule",
+        "logic",
+        "None",
+        "yield",
+    } <= RESERVED
     assert all(valid_identifier(name) for name in ("x", "dense_1", "q_dense", "conv2d_", "strength"))
 
 

@@ -215,6 +215,6 @@ def test_a_softmax_head_needs_a_softmax(tmp_path: Path) -> None:
 def test_no_argmax_of_what_is_on_no_grid(tmp_path: Path) -> None:
     layers = [input_layer("data", (4,)), batch_norm("it", norm(4))]
     assert message(tmp_path, layers, head="argmax") == (
-        "layer 'it', an output of the model: reads values that are on no fixed-point grid (a batch norm or a scale "
-        "that is no power of two comes before it); put a QActivation in between."
+        "layer 'it', an output of the model: reads values that are on no fixed-point grid (a batch norm, an average or "
+        "a scale that is no power of two comes before it); put a QActivation in between."
     )

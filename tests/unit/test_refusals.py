@@ -152,8 +152,8 @@ LAYER_OPTIONS: list[tuple[str, str, Any, str]] = [
     (
         "QBatchNormalization",
         "variance_quantizer",
-        "quantized_relu_po2(12)",
-        "quantized_relu_po2: bits=12: its smallest power of two, 2**-2048, is zero in float32.",
+        "quantized_relu_po2(33)",
+        "quantized_relu_po2: bits=33 is outside the 2 to 32 that hwgen computes exactly.",
     ),
     ("QBatchNormalization", "beta_quantizer", "linear", "beta_quantizer='linear' has no fixed-point form in hwgen."),
     (
@@ -537,8 +537,8 @@ ACTIVATION_QUANTIZERS: list[tuple[str, dict[str, Any], str]] = [
         "quantized_relu_po2",
         {"bits": 8},
         (
-            "quantized_relu_po2(8) has levels from 2.93874e-39 to 1.70141e+38 in steps of 2**-128, which take "
-            "codes of 256 bits, and hwgen computes with at most 60; use fewer bits."
+            "quantized_relu_po2(8) has levels from 0 to 1.70141e+38 in steps of 2**-23, which take "
+            "codes of 151 bits, and hwgen computes with at most 60; use fewer bits."
         ),
     ),
     (

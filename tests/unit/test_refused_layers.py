@@ -182,8 +182,8 @@ def test_an_output_padding_that_no_convolution_has_is_named(tmp_path: Path) -> N
 
 _NORMALIZED = [input_layer("data", (6, 2)), batch_norm("norm", norm(2))]
 _GRID = (
-    "reads values that are on no fixed-point grid (a batch norm or a scale that is no power of two comes before it); "
-    "put a QActivation in between."
+    "reads values that are on no fixed-point grid (a batch norm, an average or a scale that is no power of two comes "
+    "before it); put a QActivation in between."
 )
 
 
@@ -207,6 +207,18 @@ def test_what_cannot_follow_a_batch_norm_is_named(it: KerasLayer, sentence: str,
     different = {**norm(2), "gamma": np.array([1, 2], dtype=np.float32)}
     layers = [_NORMALIZED[0], batch_norm("norm", different), it, activation("end", "quantized_relu(4)")]
     assert message(tmp_path, layers) == f"layer 'it' ({it.class_name}): {sentence}"
+
+
+def test_values_of_a_bounded_relu_that_no_quantizer_follows_are_named(tmp_path: Path) -> None:
+    layers = [
+        input_layer("data", (6, 2)),
+        layer("ReLU", "relu", max_value=3.0),
+        layer("AveragePooling1D", "it", pool_size=2),
+    ]
+    assert message(tmp_path, layers) == (
+        "layer 'it' (AveragePooling1D): reads the values of the activation 'ReLU', which hwgen builds only together "
+        "with a quantizer; put a QActivation with one, such as quantized_bits(bits, integer), directly after it."
+    )
 
 
 def test_zeros_beside_the_values_of_an_activation_function_are_named(tmp_path: Path) -> None:

@@ -212,14 +212,23 @@ def test_a_build_is_refused_in_one_sentence(options: dict[str, Any], says: str, 
     assert not (tmp_path / "project").exists()
 
 
+NOT_OF_CPP = "gaps, stalls, waveforms and AXI4-Stream are of Verilog projects; this one is C++."
+
+
 @pytest.mark.parametrize(
     ("held", "options", "says"),
     [
         ("hls", {"engine": "rtlsim"}, "'{folder}/hls' is an hls project, which csim runs and rtlsim does not."),
         ("rtl", {"engine": "csim"}, "'{folder}/rtl' is an rtl project, which rtlsim runs and csim does not."),
         ("rtl", {"pristine": True}, "a Verilog project has no ap_types headers that could be left pristine."),
-        ("hls", {"gap_percent": 3}, "gaps, stalls and waveforms are of Verilog projects; this one is C++."),
-        ("hls", {"waveform": "a.vcd"}, "gaps, stalls and waveforms are of Verilog projects; this one is C++."),
+        ("hls", {"gap_percent": 3}, NOT_OF_CPP),
+        ("hls", {"waveform": "a.vcd"}, NOT_OF_CPP),
+        ("hls", {"axis": True}, NOT_OF_CPP),
+        (
+            "rtl",
+            {"axis": True, "waveform": "a.vcd"},
+            "a waveform is of the module itself, not of its AXI4-Stream wrapper; leave out one of the two.",
+        ),
     ],
 )
 def test_an_option_of_the_other_target_is_refused(held: str, options: dict[str, Any], says: str, folder: Path) -> None:

@@ -229,7 +229,7 @@ def test_a_project_of_the_other_kind_is_refused() -> None:
             (
                 place,
                 value,
-                "project.json should name the top and latency_cycles; build the project again.",
+                "project.json should name the top, axis and latency_cycles; build the project again.",
             )
             for place, value in [(("top",), 3), (("latency_cycles",), -1), (("latency_cycles",), True)]
         ),

@@ -50,6 +50,32 @@ def test_a_missing_program_is_named() -> None:
         run(Command(("no-such-program-of-hwgen",), "testing"))
 
 
+ENDLESS = """
+import os
+for line in range(1 << 40):
+    os.write(1, b"%9d\\n" % line * 1000)
+"""
+
+
+def test_of_a_command_that_prints_without_end_little_is_kept() -> None:
+    with pytest.raises(ToolFailedError, match=r"did not finish within 1 s.* The last 20 of its \d+ lines:\n +\d+\n"):
+        run(python(ENDLESS, timeout_s=1.0))
+    command = Command((sys.executable, "-I", "-S", "-c", ENDLESS), "reading an empty stream", most_printed=32 << 20)
+    with pytest.raises(ToolFailedError) as caught:
+        run(command)
+    first = f"reading an empty stream: {sys.executable!r} printed more than 32 MiB and was stopped. The last 20 of its "
+    assert str(caught.value).startswith(first)
+
+
+def test_first_and_last_are_kept_of_much_output() -> None:
+    output = run(python("import sys; sys.stdout.write('first' + 9_000_000 * 'x' + 'last')")).output
+    assert output.startswith("first")
+    assert output.endswith("last")
+    assert "x\n[" in output
+    assert " bytes left out]\nx" in output
+    assert len(output) < 6_500_000
+
+
 def test_a_command_out_of_time_is_stopped_with_its_children() -> None:
     start = time.perf_counter()
     with pytest.raises(ToolFailedError, match=r"did not finish within 0\.3 s and was stopped"):
