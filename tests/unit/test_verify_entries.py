@@ -27,7 +27,7 @@ def entries_of(network: Network) -> Entries:
 
 
 def far_thresholds(scale: int) -> Network:
-    """Two sums of six codes of 12 bits, of which hardly any lies beside a threshold; comparators, for ranges are wide."""
+    """Two sums of six codes of 12 bits, hardly any beside a threshold, and too wide for tables."""
     x = Value("x", (6,), FixedType(True, 12, 0))
     weight = np.random.default_rng(3).integers(scale // 2, scale, size=(6, 2)) | 1
     total = Value("total", (2,), FixedType(True, 40, 0))
