@@ -107,8 +107,7 @@ def make_vectors(
     where an output is about to change (at most 1024), an eighth in which a fault would change an output, an eighth
     one-hot (at most 512), up to a half critical ones, up to a quarter that meet entries of tables and both sides of
     thresholds where no other does, and ones of which little is saturated (at most 1024). Uniform ones fill the rest. A
-    network with no more possible inputs
-    than that gets every one of them instead, once: that is a proof.
+    network with no more possible inputs than that gets every one of them instead, once: that is a proof.
 
     Args:
         samples: how many to make, beside those given.
