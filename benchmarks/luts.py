@@ -33,18 +33,7 @@ SHAPES = ((16, 64), (64, 32), (32, 32), (32, 5), (64, 64))
 SPARSITIES = (0.0, 0.5, 0.75, 0.9)
 VECTORS = 1000
 OFFICIAL = "synth_xilinx -family xcup -flatten -nodsp -nobram -nolutram -nosrl -noiopad -noclkbuf"
-KEPT = """
-(* techmap_celltype = "$add $sub" *)
-module keep_sums (A, B, Y);
-    parameter A_SIGNED = 0; parameter B_SIGNED = 0; parameter A_WIDTH = 1; parameter B_WIDTH = 1; parameter Y_WIDTH = 1;
-    parameter _TECHMAP_CELLTYPE_ = "";
-    input [A_WIDTH-1:0] A; input [B_WIDTH-1:0] B; output [Y_WIDTH-1:0] Y;
-    wire [Y_WIDTH-1:0] x, carries;
-    localparam MINUS = _TECHMAP_CELLTYPE_ == "$sub";
-    \\$alu #(.A_SIGNED(A_SIGNED), .B_SIGNED(B_SIGNED), .A_WIDTH(A_WIDTH), .B_WIDTH(B_WIDTH), .Y_WIDTH(Y_WIDTH))
-        _TECHMAP_REPLACE_ (.A(A), .B(B), .CI(MINUS), .BI(MINUS), .X(x), .Y(Y), .CO(carries));
-endmodule
-"""
+KEPT = (data_folder("templates") / "peers" / "keep_sums.v").read_text()
 FLOWS = {"official": "", "kept": "techmap -map {folder}/keep.v\nopt_clean\n"}
 
 
@@ -168,7 +157,7 @@ def peer_design(case: Case, folder: Path, name: str, hard_dc: int, ternary: bool
     own = data_folder("templates") / "rtl" / "lib" / "hwgen_add3.v"
     sources = [path for path in found.values() if path.name != "ternary_adder.v" and "wrapper" not in path.name]
     if "ternary_adder.v" in found:
-        sources += [Path(__file__).parent / "ternary_adder.v", own]
+        sources += [data_folder("templates") / "peers" / "ternary_adder.v", own]
     k, i, f = (np.array(part, dtype=np.int64) for part in np.array(made.out_kifs).reshape(3, -1))
     text = "\n".join(path.read_text() for path in sources)
     ports = re.search(rf"module {top} \((.*?)\);", text, re.DOTALL)

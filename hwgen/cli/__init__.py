@@ -9,9 +9,12 @@ import typer
 
 from hwgen.cli.build import build_command
 from hwgen.cli.check import check_command
+from hwgen.cli.compare import compare_command
 from hwgen.cli.golden import golden_command
 from hwgen.cli.inspect_model import inspect_command
+from hwgen.cli.profile import profile_command
 from hwgen.cli.resources import resources_command
+from hwgen.cli.sweep import sweep_command
 from hwgen.cli.train import train_command
 from hwgen.cli.verify import verify_command
 from hwgen.errors import HwgenError
@@ -52,6 +55,13 @@ app.command("verify", help="Compile a project, run it, and compare every output 
 )
 app.command("resources", help="Say what a project takes: counted in it, or mapped to an FPGA family by Yosys.")(
     resources_command
+)
+app.command("compare", help="Put designs beside each other in one table, with ratios, budgets and shares of a part.")(
+    compare_command
+)
+app.command("profile", help="Run data and say which ranges, bits and overflows every value had.")(profile_command)
+app.command("sweep", help="Prune a model and round its weights after training: a grid, each point counted.")(
+    sweep_command
 )
 app.command("golden", help="Freeze what a project computes and takes, for hwgen check.")(golden_command)
 app.command("check", help="Hold a rebuilt project against what was frozen; exit 1 if a code or a figure changed.")(

@@ -48,7 +48,5 @@ def print_cells(title: str, cells: CellEstimate) -> None:
         rows.add_row(name, *(f"{count:,}" for count in (layer.luts, layer.flip_flops, layer.carries, layer.rows)))
     rows.add_row("in all", *(f"{count:,}" for count in (cells.luts, cells.flip_flops, cells.carries, cells.rows)))
     console.print(rows)
-    console.print(
-        f"latency {cells.latency_cycles} cycles, {cells.latency_ns:g} ns at the project's clock", markup=False
-    )
-    console.print(f"{cells.error_text}.", markup=False)
+    latency = f"Latency {cells.latency_cycles} cycles, {cells.latency_ns:g} ns at the project's clock."
+    console.print(f"{latency} {cells.error_text}.", markup=False)

@@ -8,6 +8,7 @@ import typer
 from hwgen import api
 from hwgen.cli.figures import print_arithmetic, print_cells, print_figures
 from hwgen.cli.tables import console, doing, table
+from hwgen.errors import InputError
 from hwgen.mapping import FAMILIES, CellCounts, MappedProject
 
 _COLUMNS = {
@@ -30,20 +31,27 @@ def resources_command(
         ),
     ] = None,
     family: Annotated[
-        str, typer.Option(metavar="FAMILY", help="Of the estimate in LUTs of Verilog for AMD: xcup or xc7.")
-    ] = api.DEFAULT_FAMILY,
+        str | None,
+        typer.Option(
+            metavar="FAMILY",
+            show_default=api.DEFAULT_FAMILY,
+            help="Of Verilog for AMD: whose LUTs are estimated, xcup or xc7.",
+        ),
+    ] = None,
     simulate: Annotated[
         bool, typer.Option("--simulate/--no-simulate", help="Run the netlist beside the reference before it counts.")
     ] = True,
 ) -> None:
     """Print what the project takes, layer by layer."""
     if mapped is None:
-        estimate = api.estimated(directory, family)
+        estimate = api.estimated(directory, family or api.DEFAULT_FAMILY)
         print_figures(str(directory), estimate.figures)
         print_arithmetic(str(directory), estimate.arithmetic)
         if estimate.cells is not None:
             print_cells(str(directory), estimate.cells)
         return
+    if family is not None:
+        raise InputError("--family is of the estimate, and --mapped names its own; only one of them can be given.")
     with doing(f"{directory}: mapping") as progress:
         found = api.mapped(directory, mapped, simulate=simulate, progress=progress)
     _print_mapped(directory, found)

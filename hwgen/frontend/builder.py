@@ -123,7 +123,8 @@ class Builder:
                 f"{where}: reads the values of the activation {signal.curve.name!r}, which are on no fixed-point grid; "
                 f"put a QActivation with a quantizer, such as quantized_bits(bits, integer), directly after it."
             )
-        factors = _on_a_grid(signal)
+        unchanged = signal.pending is None and signal.scale == 1
+        factors = [NEUTRAL] if unchanged else _on_a_grid(signal)
         if factors is None:
             raise UnsupportedError(
                 f"{where}: reads values that are on no fixed-point grid (a batch norm, an average or a scale that is "

@@ -111,13 +111,20 @@ def _note_rounding(
         functions: what is quantized, of the value's codes; where they are on no grid, float32's rounding is noted
             already.
     """
-    factors = [(f.slope, f.shift + f.offset) for f in functions if f.rational]
-    if len(factors) < len(functions) or not all(is_dyadic(number) for factor in factors for number in factor):
+    interval = builder.ranges[value.name]
+    # One function stands for many channels as a rule: only the widest interval of each counts.
+    widest: dict[int, tuple[Affine, int, int]] = {}
+    for f, low, high in zip(functions, interval.low.tolist(), interval.high.tolist(), strict=True):
+        _, lowest, highest = widest.get(id(f), (f, low, high))
+        widest[id(f)] = f, min(low, lowest), max(high, highest)
+    factors = [(f.slope, f.shift + f.offset) for f, _, _ in widest.values() if f.rational]
+    if len(factors) < len(widest) or not all(is_dyadic(number) for factor in factors for number in factor):
         return
     step = Fraction(2) ** -max(fraction_bits(number) for factor in factors for number in factor)
-    interval = builder.ranges[value.name]
-    ends = zip(interval.low.tolist(), interval.high.tolist(), factors, strict=True)
-    largest = max(abs(slope * end + offset) for low, high, (slope, offset) in ends for end in (low, high))
+    ends = [(low, high) for _, low, high in widest.values()]
+    largest = max(
+        abs(slope * end + offset) for pair, (slope, offset) in zip(ends, factors, strict=True) for end in pair
+    )
     finest = min(step, target.type.lsb)
     bits = int((largest + target.type.max_code * target.type.lsb) / finest).bit_length()
     if bits > 24:

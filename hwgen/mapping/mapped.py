@@ -25,6 +25,7 @@ from hwgen.verify.rtl_report import RtlReport
 _TIMEOUT_S = 3600.0
 _KEY_FORMAT = 1
 _LIBRARY_PREFIX = "hwgen_"
+_KEEP_SUMS = "keep_sums.v"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +100,9 @@ def map_project(
         raise InputError(f"family {family!r} is unknown; hwgen maps to {', '.join(FAMILIES)}.")
     chosen, yosys = FAMILIES[family], find_yosys()
     netlists = _netlists(project, chosen, yosys, cache, jobs, progress)
-    layers = []
-    for module, netlist in netlists.items():
-        counts, unknown = chosen.count(netlist.kinds)
-        if unknown:
-            raise ToolFailedError(
-                f"{yosys.version} made cells of {unknown[0]} in module {module!r}, and hwgen does not know what they "
-                f"count as in {chosen.title}; this is a defect of hwgen, please report it."
-            )
-        layers.append(MappedLayer(module, counts))
+    layers = [
+        MappedLayer(module, _counted(chosen, netlist.kinds, module, yosys)) for module, netlist in netlists.items()
+    ]
     simulated = None
     if engine is not None:
         files = {f"{module}.v": netlist.verilog.encode() for module, netlist in netlists.items()}
@@ -120,6 +115,82 @@ def map_project(
                 f"so its cells are not counted; {yosys.version}. {simulated.summary()}"
             )
     return MappedProject(family, tuple(layers), yosys.version, simulated)
+
+
+@dataclass(frozen=True, slots=True)
+class MappedVerilog:
+    """Any Verilog in a family's cells.
+
+    Attributes:
+        counts: what it takes.
+        verilog: the netlist, every cell as what it computes, under the name of the top.
+        yosys: name and version.
+    """
+
+    counts: CellCounts
+    verilog: str
+    yosys: str
+
+
+def map_verilog(
+    files: Mapping[str, bytes],
+    top: str,
+    family: str,
+    *,
+    keep_sums: bytes | None = None,
+    cache: Cache | None = None,
+    progress: Progress | None = None,
+) -> MappedVerilog:
+    """Synthesize Verilog that hwgen did not write, as one module, by the same commands as a project's modules.
+
+    Args:
+        files: by name, without folders.
+        keep_sums: a map of Yosys' sums, applied before anything else; None leaves them to it.
+        cache: where netlists are kept; None keeps none.
+        progress: told what is being done.
+    Raises:
+        InputError: an unknown family.
+        ToolMissingError: no Yosys.
+        ToolFailedError: it fails, or makes cells of which hwgen does not know what they count as.
+    """
+    if family not in FAMILIES:
+        raise InputError(f"family {family!r} is unknown; hwgen maps to {', '.join(FAMILIES)}.")
+    chosen, yosys = FAMILIES[family], find_yosys()
+    sources = {PurePosixPath(name).stem: text for name, text in files.items()}
+    script = _script(top, chosen, sorted(sources), [], " -sv")  # others write SystemVerilog here and there
+    given = dict(sources)
+    if keep_sums is not None:
+        at = script.index(f"{chosen.synthesis} -top {top}")
+        before = [f"hierarchy -check -top {top}", "proc", "flatten", "opt", f"techmap -map {_KEEP_SUMS}", "opt_clean"]
+        script[at:at] = before
+        given[PurePosixPath(_KEEP_SUMS).stem] = keep_sums
+    key = _key(yosys, script, given)
+    with tempfile.TemporaryDirectory(prefix="hwgen-map-") as scratch:
+        folder = Path(scratch)
+        kept = folder / "kept"
+        if cache is not None and cache.fetch(key, kept):
+            document = json.loads(kept.read_bytes())
+            netlist = _Netlist(document["kinds"], document["verilog"])
+        else:
+            for name, text in given.items():
+                (folder / f"{name}.v").write_bytes(text)
+            path = write_script(folder / "map.ys", script)
+            run_all([yosys.script(path, f"mapping {top} to {chosen.title}", _TIMEOUT_S)], 1, progress)
+            netlist = _Netlist(_kinds(folder / "netlist.json", top, []), (folder / "netlist.v").read_text())
+            if cache is not None:
+                kept.write_text(json.dumps({"kinds": dict(netlist.kinds), "verilog": netlist.verilog}))
+                cache.store(key, kept)
+    return MappedVerilog(_counted(chosen, netlist.kinds, top, yosys), netlist.verilog, yosys.version)
+
+
+def _counted(family: Family, kinds: Mapping[str, int], module: str, yosys: Yosys) -> CellCounts:
+    counts, unknown = family.count(kinds)
+    if unknown:
+        raise ToolFailedError(
+            f"{yosys.version} made cells of {unknown[0]} in module {module!r}, and hwgen does not know what they "
+            f"count as in {family.title}; this is a defect of hwgen, please report it."
+        )
+    return counts
 
 
 def _netlists(
@@ -166,7 +237,7 @@ def _netlists(
     return {module: found[module] for module in modules}
 
 
-def _script(module: str, family: Family, sources: Sequence[str], layers: Sequence[str]) -> list[str]:
+def _script(module: str, family: Family, sources: Sequence[str], layers: Sequence[str], options: str = "") -> list[str]:
     """Commands that write the netlist as JSON, and as Verilog in which every cell is what it computes."""
     macros = "".join(f" -D{name}" for name in family.defines)
     models = [f"read_verilog -lib {path}" for path in family.models]
@@ -174,7 +245,7 @@ def _script(module: str, family: Family, sources: Sequence[str], layers: Sequenc
     computing = [f"read_verilog -defer -DNO_INCLUDES {path}" for path in family.models]
     return [
         *models,
-        f"read_verilog{macros} {' '.join(f'{name}.v' for name in sources)}",
+        f"read_verilog{options}{macros} {' '.join(f'{name}.v' for name in sources)}",
         *(f"blackbox {name}" for name in layers),
         f"{family.synthesis} -top {module}",
         f"select {module}",

@@ -3,42 +3,21 @@
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from random import Random
 
-import numpy as np
 import pytest
 from oracle.netlists import read_netlist
+from oracle.pair_network import pair_network
 from oracle.rtl_tools import run_yosys
 
 import hwgen
 from hwgen.api import Model
 from hwgen.cli import main
 from hwgen.errors import InputError, ToolFailedError, ToolMissingError
-from hwgen.fixed import FixedType, Overflow, Rounding
-from hwgen.ir import Dense, Input, Network, Requantize, SparseTensor, Value
-from hwgen.mapping import FAMILIES, CellCounts, map_project, mapped
+from hwgen.mapping import FAMILIES, CellCounts, map_project, map_verilog, mapped
 from hwgen.tools import Cache, find_compiler, yosys
 from hwgen.tools.verilator import find_verilator
 from hwgen.verify.rtl_engine import RtlEngine, Traffic
 from hwgen.verify.rtl_project import open_rtl_project
-
-
-def pair_network() -> Network:
-    """Three inputs, two sums, each rounded and saturated."""
-    random = Random(3)
-    weights = np.array([[random.randint(-7, 7) for _ in range(2)] for _ in range(3)])
-    x = Value("x", (3,), FixedType(True, 4, 0))
-    sums = Value("sums", (2,), FixedType(True, 10, 0))
-    y = Value("y", (2,), FixedType(True, 5, -1))
-    return Network(
-        "pair",
-        (Input(x, None),),
-        (
-            Dense("dense", "x", sums, SparseTensor.from_dense(weights, FixedType(True, 4, 0)), np.array([3, -2])),
-            Requantize("rounded", "sums", y, Rounding.RND_CONV, Overflow.SAT),
-        ),
-        ("y",),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -192,3 +171,20 @@ def test_counts_add_up() -> None:
     counts, unknown = family.count(Counter({"LUT4": 3, "CCU2C": 2, "TRELLIS_FF": 5, "PFUMX": 7, "EHXPLLL": 1}))
     assert counts == CellCounts(luts=7, flip_flops=5, carries=2)
     assert unknown == ("EHXPLLL",)
+
+
+def test_any_verilog_is_mapped_as_one_module() -> None:
+    inner = b"module inner (input a, input b, output y); assign y = a & b; endmodule\n"
+    outer = (
+        b"module outer (input [2:0] x, output logic y);\n"
+        b"    wire t; inner one (x[0], x[1], t); assign y = t ^ x[2];\nendmodule\n"
+    )
+    found = map_verilog({"inner.v": inner, "outer.v": outer}, "outer", "generic")
+    assert found.counts == CellCounts(luts=1)
+    assert "module outer" in found.verilog
+
+
+def test_any_verilog_of_an_unknown_family_is_refused() -> None:
+    with pytest.raises(InputError) as refused:
+        map_verilog({}, "top", "spartan2")
+    assert str(refused.value) == "family 'spartan2' is unknown; hwgen maps to xcup, xc7, ecp5, ice40, gowin, generic."

@@ -160,3 +160,15 @@ def test_projects_are_estimated_as_far_as_they_can_be(
     printed = capsys.readouterr().out
     assert "EBOPs" in printed
     assert ("networks that were not fitted" in printed) == counted
+
+
+def test_a_family_of_the_estimate_is_not_ignored_when_mapping(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["hwgen", "resources", "anywhere", "--mapped", "xc7", "--family", "xc7"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        "hwgen: --family is of the estimate, and --mapped names its own; only one of them can be given.\n"
+    )
