@@ -14,6 +14,7 @@ from hwgen.reference import trace
 from hwgen.verify.boundary import boundary_samples
 from hwgen.verify.coverage import Hits, LayerCoverage, WordCoverage, word_coverage
 from hwgen.verify.critical import Critical, critical_points, turning_points
+from hwgen.verify.entries import Entries, entry_samples
 from hwgen.verify.extremes import affordable, far_samples
 from hwgen.verify.faults import exposing_samples
 from hwgen.verify.search import Coverage, samples_at_once, search, unsaturated
@@ -46,6 +47,7 @@ class VectorKind(Enum):
     FAULT = "a fault of one word would change an output"
     ONE_HOT = "one input at an extreme, the others zero"
     CRITICAL = "found for ties, saturation edges and thresholds"
+    ENTRY = "found for entries of tables and both sides of thresholds"
     INSIDE = "of every magnitude, with the fewest codes saturated"
     RANDOM = "uniform over the whole range"
 
@@ -103,9 +105,9 @@ def make_vectors(
     Of ``samples``, the five constant ones come first, then up to an eighth with a sum of the first layer at an end, a
     quarter in which words are at their ends, a sixteenth at corners of the input space (at most 512), a quarter
     where an output is about to change (at most 1024), an eighth in which a fault would change an output, an eighth
-    one-hot (at most 512), up to a half critical ones, and ones of which little is saturated (at most 1024). Uniform
-    ones fill the rest. A network with no more possible inputs
-    than that gets every one of them instead, once: that is a proof.
+    one-hot (at most 512), up to a half critical ones, up to a quarter that meet entries of tables and both sides of
+    thresholds where no other does, and ones of which little is saturated (at most 1024). Uniform ones fill the rest. A
+    network with no more possible inputs than that gets every one of them instead, once: that is a proof.
 
     Args:
         samples: how many to make, beside those given.
@@ -139,8 +141,8 @@ def _put_made(collected: "_Collected", samples: int, seed: int, words: Words) ->
     if every is not None:
         collected.put(VectorKind.EVERY, every)
         return
-    generators = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(7)]
-    for_one_hot, for_search, for_random, for_far, for_corners, for_boundary, for_faults = generators
+    generators = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(8)]
+    for_one_hot, for_search, for_random, for_far, for_corners, for_boundary, for_faults, for_entries = generators
 
     def left(part: int = 1) -> int:
         """Samples to be made yet, at most one in ``part`` of all."""
@@ -174,6 +176,7 @@ def _put_made(collected: "_Collected", samples: int, seed: int, words: Words) ->
     collected.put(VectorKind.INSIDE, inside)
     collected.put(VectorKind.RANDOM, space.random(certain - len(inside), for_random))
     collected.put(VectorKind.CRITICAL, search(space, collected.coverage, left(), for_search))
+    collected.put(VectorKind.ENTRY, entry_samples(space, collected.entries, left(4), for_entries))
     for _ in range(_TIMES_MORE):
         # Whatever surrounds an event may hide what is wrong with it, so each is looked for again.
         again = Coverage(collected.coverage.points)
@@ -186,6 +189,7 @@ class _Collected:
 
     def __init__(self, space: Space, points: tuple[Critical, ...]) -> None:
         self.space, self.reported = space, points
+        self.entries = Entries.of(space.network, points)
         self.coverage = Coverage((*points, *turning_points(space.network)))
         self._parts: list[tuple[VectorKind, IntArray, tuple[IntArray, ...]]] = []
 
@@ -206,6 +210,7 @@ class _Collected:
             block = rows[start : start + at_once]
             values = dict(trace(network, self.space.split(block)))
             self.coverage.add(values)
+            self.entries.add(values)
             self._parts.append((kind, block, tuple(values[name] for name in network.outputs)))
 
     def vectors(self, words: Words) -> TestVectors:

@@ -87,6 +87,21 @@ def test_a_fifo_that_holds_a_beat_less_than_can_wait_is_caught(campaign: Campaig
 
 
 @pytest.mark.usefixtures("verilog_tools")
+@pytest.mark.parametrize(
+    ("seed", "path", "label"),
+    [(7, "rtl/net_v4_step.v", (b"8'd74,", b"8'd78,")), (10, "rtl/net_v3_step.v", (b"9'd433,", b"9'd437,"))],
+)
+def test_a_label_that_hardly_any_input_meets_is_caught(
+    campaign: Campaign, seed: int, path: str, label: tuple[bytes, bytes]
+) -> None:
+    """Of a table: the code falls to another entry, and no other code does."""
+    case = verilog_case(seed)
+    changed = {**case.files, path: case.files[path].replace(*label, 1)}
+    assert changed != case.files
+    assert not campaign.equal(case, changed)
+
+
+@pytest.mark.usefixtures("verilog_tools")
 def test_a_bit_that_is_not_there_is_refused(campaign: Campaign) -> None:
     """What it reads as is no matter of the Verilog, so nothing that is simulated with it proves anything."""
     case = verilog_case(3)
