@@ -210,8 +210,9 @@ FOLDERS = (
         "verify",
         "regression",
         "mapping",
+        "compare",
     ),
-    *("hls4ml_backend", "api.py"),
+    *("hls4ml_backend", "api"),
 )
 
 

@@ -94,10 +94,9 @@ def test_shares_and_widths_that_make_no_sense_are_refused(sparsity: float, bits:
 def test_a_network_without_weights_is_refused() -> None:
     x, y = Value("x", (2,), FixedType(True, 4, 0)), Value("y", (2,), FixedType(False, 3, 0))
     network = Network("bare", (Input(x, None),), (Relu("relu", "x", y),), ("y",))
-    with pytest.raises(
-        InputError, match=r"^network 'bare' has no weights, so there is nothing to prune or to round\.$"
-    ):
+    with pytest.raises(InputError) as caught:
         hwgen.sweep(Model(network), sparsities=[0.5])
+    assert str(caught.value) == "network 'bare' has no weights, so there is nothing to prune or to round."
 
 
 def test_what_cannot_be_unrolled_is_counted_in_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,8 +153,9 @@ def test_an_accuracy_of_several_outputs_is_refused() -> None:
 
 
 def test_data_without_labels_is_refused() -> None:
-    with pytest.raises(InputError, match=r"^inputs and labels belong together: an accuracy needs both\.$"):
+    with pytest.raises(InputError) as caught:
         hwgen.sweep(Model(pair_network()), inputs=np.zeros((3, 3)))
+    assert str(caught.value) == "inputs and labels belong together: an accuracy needs both."
 
 
 # ---- the command
