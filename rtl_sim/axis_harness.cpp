@@ -4,6 +4,7 @@
 // Compiled as harness.cpp is, with the same ports.h: the ports of the wrapped module stand side by side in the streams'
 // data, the first one lowest.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -35,7 +36,8 @@ enum Fault {
 enum Spell { MIXED, ALWAYS, NEVER, SPELLS };
 
 constexpr int64_t NOT_YET = -1;
-constexpr unsigned EPISODES = 3; // of traffic that is cut short by a reset
+// Behind the samples traffic is cut short by resets: so often, and for about so long.
+constexpr uint64_t MOST_EPISODES = 16, EPISODE_CYCLES = 10000;
 constexpr std::size_t IN_BEATS = HWGEN_IN_BEATS, OUT_BEATS = HWGEN_OUT_BEATS;
 constexpr uint64_t PATIENCE_CYCLES = 256; // beyond the latency, for a sample that does not come
 
@@ -82,10 +84,6 @@ class Run {
     }
 
     void run() {
-        for (unsigned episode = 0; episode < EPISODES; episode++) {
-            reset();
-            fill();
-        }
         reset();
         // Cycles in which nothing goes in and nothing comes out; all that is missing comes within few of them.
         uint64_t quiet = 0;
@@ -96,6 +94,12 @@ class Run {
             quiet = in_ + out_ == before ? quiet + 1 : 0;
         }
         for (uint64_t watched = 2 * longest(); watched != 0; watched--) cycle();
+        const uint64_t episodes = std::min(MOST_EPISODES, 1 + EPISODE_CYCLES / longest());
+        for (uint64_t episode = 0; episode < episodes && !settings_[ALONE]; episode++) {
+            fill();
+            reset();
+            drain();
+        }
         top_->final();
     }
 
@@ -123,6 +127,16 @@ class Run {
             top_->m_axis_tready = random_.chance(50);
             scramble();
             clock();
+        }
+    }
+
+    // Nothing may come of what a reset has cleared away.
+    void drain() {
+        for (uint64_t cycles = longest(); cycles != 0; cycles--) {
+            scramble();
+            top_->m_axis_tready = random_.chance(50);
+            clock();
+            if (top_->m_axis_tvalid) faults_[SURPLUS] += 1;
         }
     }
 

@@ -8,6 +8,7 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -34,7 +35,8 @@ enum Timing { CYCLE_IN, CYCLE_OUT, LATENCY, SURPLUS, TIMINGS };
 enum Spell { MIXED, DENSE, PAUSE, SPELLS };
 
 constexpr int64_t NOT_YET = -1;
-constexpr unsigned EPISODES = 3; // of traffic that is cut short by a reset
+// Behind the samples traffic is cut short by resets: so often, and for about so long.
+constexpr uint64_t MOST_EPISODES = 16, EPISODE_CYCLES = 10000;
 constexpr std::size_t IN_BEATS = HWGEN_IN_BEATS, OUT_BEATS = HWGEN_OUT_BEATS;
 constexpr uint64_t PATIENCE_CYCLES = 64; // beyond four times the latency, for a sample that does not come
 
@@ -59,10 +61,6 @@ class Run {
 
     void run() {
         open_waveform();
-        for (unsigned episode = 0; episode < EPISODES; episode++) {
-            reset();
-            fill();
-        }
         reset();
         const uint64_t latency = uint64_t(settings_[LATENCY_CYCLES]);
         // After the last input, wait for the missing outputs; after the last output, watch for one too many. Stalled
@@ -78,6 +76,12 @@ class Run {
             cycle();
             if (idle) (out_ < expected_ ? waited : watched) += enabled_cycle_ - enabled_before;
             if (in_ != before && in_ < given_) waited = 0;
+        }
+        const uint64_t episodes = std::min(MOST_EPISODES, 1 + EPISODE_CYCLES / watch);
+        for (uint64_t episode = 0; episode < episodes && !settings_[ALONE]; episode++) {
+            fill();
+            reset();
+            drain(watch);
         }
         top_->final();
 #ifdef HWGEN_TRACE
@@ -103,6 +107,20 @@ class Run {
             top_->in_valid = random_.chance(75);
             scramble();
             clock();
+        }
+    }
+
+    // Nothing may come of what a reset has cleared away.
+    void drain(uint64_t cycles) {
+        top_->ce = 1;
+        top_->in_valid = 0;
+        for (; cycles != 0; cycles--) {
+            scramble();
+            top_->clk = 0;
+            top_->eval();
+            if (top_->out_valid) timing_[SURPLUS] += 1;
+            top_->clk = 1;
+            top_->eval();
         }
     }
 

@@ -171,3 +171,23 @@ def test_equivalence_is_proven_of_a_sum_turned_round_and_of_nothing_else(tmp_pat
     ][seed]
     assert equivalent(original, changed, "net", 1, tmp_path)[0] is expected
     assert equivalent_by_induction(original, changed, "net", tmp_path)[0] is expected
+
+
+@pytest.mark.usefixtures("amd_cells")
+def test_a_stream_is_proven_equal_to_itself_and_not_to_one_that_reads_another_word(tmp_path: Path) -> None:
+    """Its memories hold words that are never reached."""
+    files = stream_case(2).files
+    path, right = "rtl/lib/hwgen_line_buffer.v", b"LAST = LENGTH - 32'd2"
+    changed = {**files, path: files[path].replace(right, b"LAST = LENGTH - 32'd3")}
+    assert changed != files
+    assert equivalent_by_induction(files, files, "net", tmp_path / "same")[0]
+    assert not equivalent_by_induction(files, changed, "net", tmp_path / "other")[0]
+
+
+@pytest.mark.usefixtures("verilog_tools")
+def test_a_valid_bit_that_no_reset_clears_is_caught(campaign: Campaign) -> None:
+    case = stream_case(0)
+    path, right = "rtl/net.v", b"if (rst) kept_valid_pool <= 1'd0;"
+    changed = {**case.files, path: case.files[path].replace(right, b"if (1'b0) kept_valid_pool <= 1'd0;")}
+    assert changed != case.files
+    assert not campaign.equal(case, changed)
