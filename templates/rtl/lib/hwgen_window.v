@@ -60,13 +60,14 @@ module hwgen_window #(
         if (rst) begin
             pixel <= {PIXEL_BITS{1'b0}};
             live <= {LEAD + 1{1'b0}};
-            stepped <= 1'b0;
         end else if (ce) begin
-            stepped <= step;
             if (in_valid) pixel <= (pixel == LAST_PIXEL[PIXEL_BITS-1:0]) ? {PIXEL_BITS{1'b0}} : pixel + 1'b1;
             if (step) live <= next_live[LEAD:0];
         end
     end
+
+    // Needs no reset: without a live anchor nobody looks at it.
+    always @(posedge clk) if (ce) stepped <= step;
 
     always @(posedge clk) begin
         if (rst) begin
