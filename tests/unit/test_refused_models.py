@@ -29,7 +29,6 @@ import hwgen
         "LSTM",
         "Dot",
         "Lambda",
-        "TFOpLambda",
         "PReLU",
     ],
 )
