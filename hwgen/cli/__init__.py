@@ -77,7 +77,7 @@ _ALLOCATIONS = 200_000  # more than were freed, before cycles of references are 
 def main() -> None:
     """Run the command line; every error that hwgen raises becomes one sentence and an exit code."""
     # A circuit is tens of thousands of small objects that live to the end: looking through them for cycles of
-    # references again and again took a tenth of the time of a build.
+    # references again and again takes time and frees nothing.
     gc.set_threshold(_ALLOCATIONS, 50, 50)
     try:
         app()
