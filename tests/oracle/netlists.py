@@ -159,9 +159,9 @@ def unknown_bits(module: Netlist) -> list[str]:
 
 def _of_memory(cell: Cell, pin: str) -> bool:
     """Where Yosys itself writes x for a memory: for the clock of a read port whose register is not found yet, and for
-    what would be written in a cycle in which a line buffer writes nothing."""
-    idle = cell.kind == "$mux" and pin == "A" and r"\lines_" in cell.name
-    return idle or (cell.kind == "$memrd" and pin != "ADDR")
+    what would be written in a cycle in which a line buffer or a FIFO writes nothing."""
+    idle = cell.kind == "$mux" and pin == "A" and (r"\lines_" in cell.name or r"\fifo_" in cell.name)
+    return idle or (cell.kind in ("$memrd", "$memrd_v2") and pin != "ADDR")
 
 
 # ---- what is missing
