@@ -121,7 +121,7 @@ class SharedSearch:
         def padded(array: Numbers, *axes: int) -> Numbers:
             room = np.zeros([n + more * (axis in axes) for axis, n in enumerate(array.shape)], array.dtype)
             room[tuple(map(slice, array.shape))] = array
-            return room  # type: ignore[return-value]
+            return room  # type: ignore[return-value]  # zeros() forgets which dtype
 
         self.matrix = padded(self.matrix, 0, 1)
         self.forms = padded(self.forms, 0)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from hwgen.errors import InputError
 from hwgen.estimate.logic import Site
@@ -67,7 +68,7 @@ def calibration(family: str) -> Calibration:
 
 
 @lru_cache(maxsize=1)
-def _document() -> dict:  # type: ignore[type-arg]
+def _document() -> dict[str, Any]:
     found = json.loads(CALIBRATION_FILE.read_text(encoding="utf-8"))
     assert isinstance(found, dict)
     return found

@@ -180,7 +180,7 @@ def _vectors(golden: Golden) -> bytes:
         arrays |= {f"{side}{number}": _narrow(array) for number, array in enumerate(codes)}
     arrays["layers"] = np.stack(list(golden.layers.values())) if golden.layers else np.zeros((0, golden.samples))
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # one of its options is a bool
     return buffer.getvalue()
 
 
